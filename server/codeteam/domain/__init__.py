@@ -1,0 +1,1 @@
+"""The words of Codeteam as frozen dataclasses; standard library only."""

@@ -1,0 +1,117 @@
+"""What a user can choose; one dataclass from which the options, the editor's settings and the documentation follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Quality(IntEnum):
+    """What a proposal has earned, in rising order."""
+
+    DRAFT = 1
+    """It ran."""
+    REVIEWED = 2
+    """Static checks are clean and the reviewer approved."""
+    TESTED = 3
+    """Its tests and the requirement's own examples passed in the sandbox."""
+    PRODUCTION = 4
+    """Reviewed, tested, and every gate that the settings ask for is green."""
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Order(StrEnum):
+    """How the roles take turns."""
+
+    PIPELINE = "pipeline"
+    CONVERSATION = "conversation"
+
+
+class SandboxKind(StrEnum):
+    """Where generated code runs."""
+
+    DOCKER = "docker"
+    LOCAL = "local"
+
+
+def _setting(
+    default: Any,
+    doc: str,
+    *,
+    tighten: str = "",
+    scope: str = "resource",
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """A field with the facts that options, editor settings and documentation are made from.
+
+    `tighten` says how a workspace's file may change it: "taste" freely, "lower" only downwards,
+    "higher" only upwards, "on" only from off to on, "" not at all (the user's own settings decide).
+    """
+    return field(
+        default=default,
+        metadata={"doc": doc, "tighten": tighten, "scope": scope, "minimum": minimum, "maximum": maximum},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its default: `codeteam.*` has the names in camelCase, the options in kebab-case."""
+
+    language: str = _setting("python", "Programming language of the code to write.", tighten="taste")
+    framework: str = _setting("", "Framework to build on, empty for none.", tighten="taste")
+    style_guide: str = _setting("PEP8", "Style guide that the developer follows.", tighten="taste")
+    max_iterations: int = _setting(
+        5, "Drafts at most before the job ends with the best so far.", tighten="lower", minimum=1, maximum=50
+    )
+    require_tests: bool = _setting(True, "Write tests, and accept only what passes them.", tighten="on")
+    require_docs: bool = _setting(True, "Every public function, class and module needs a docstring.", tighten="on")
+    require: Quality = _setting(Quality.PRODUCTION, "Quality a proposal must earn to be accepted.", tighten="higher")
+    execution_timeout: float = _setting(
+        60.0, "Seconds one run in the sandbox may take.", tighten="lower", minimum=1, maximum=3600
+    )
+    temperature: float = _setting(0.3, "Sampling temperature of the models.", tighten="taste", minimum=0, maximum=2)
+    max_tokens: int = _setting(0, "Tokens a job may use, prompts included; 0 for no limit.", tighten="lower", minimum=0)
+    max_cost: float = _setting(
+        0.0, "US dollars a job may cost, where the price is known; 0 for no limit.", tighten="lower", minimum=0
+    )
+    max_seconds: float = _setting(1800.0, "Seconds a job may take; 0 for no limit.", tighten="lower", minimum=0)
+    model: str = _setting(
+        "",
+        "Model of the whole team, for example openai/gpt-4.1; empty for the embedded one.",
+        scope="machine-overridable",
+    )
+    architect_model: str = _setting("", "Model of the architect, where it differs.", scope="machine-overridable")
+    developer_model: str = _setting("", "Model of the developer, where it differs.", scope="machine-overridable")
+    reviewer_model: str = _setting("", "Model of the reviewer, where it differs.", scope="machine-overridable")
+    tester_model: str = _setting("", "Model of the tester, where it differs.", scope="machine-overridable")
+    base_url: str = _setting(
+        "", "Address of an OpenAI-compatible server, for compatible/NAME.", scope="machine-overridable"
+    )
+    order: Order = _setting(
+        Order.PIPELINE, "How the roles take turns: pipeline, or conversation to compare.", tighten="taste"
+    )
+    sandbox: SandboxKind = _setting(
+        SandboxKind.DOCKER,
+        "Where generated code runs; local is not isolated and must be asked for.",
+        scope="machine",
+    )
+    sandbox_image: str = _setting("", "Image of the sandbox; empty for the one that was built.", scope="machine")
+    sandbox_memory: int = _setting(
+        512, "Memory of a sandbox in MiB.", tighten="lower", scope="machine", minimum=64, maximum=65536
+    )
+    jobs: int = _setting(2, "Jobs that run at once; more wait.", scope="machine", minimum=1, maximum=32)
+
+    @property
+    def asked_quality(self) -> Quality:
+        """The quality a proposal must earn: without tests, `TESTED` and above cannot be earned and are not asked."""
+        return self.require if self.require_tests else min(self.require, Quality.REVIEWED)
+
+    def model_of(self, role: str) -> str:
+        """The model spec of a role ("architect", "developer", "reviewer", "tester"); empty means the embedded one."""
+        own: str = getattr(self, f"{role}_model")
+        return own or self.model

@@ -1,0 +1,61 @@
+"""What is asked: everything a job needs, so that it can run where the workspace is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from codeteam.domain.settings import Settings
+from codeteam.domain.source import SourceFile, Span
+
+
+class Intent(StrEnum):
+    """What the user wants done."""
+
+    IMPLEMENT = "implement"
+    FIX = "fix"
+    REFACTOR = "refactor"
+    DOCUMENT = "document"
+    TEST = "test"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A diagnostic of the editor or of another tool that a `fix` job is to cure."""
+
+    message: str
+    span: Span
+    source: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request with all it takes to answer it."""
+
+    job: str
+    """Identifier of the job: 12 lower-case letters and digits."""
+    intent: Intent
+    requirement: str
+    """What is wanted, in words: the instruction, the selected requirement, or the comment's text."""
+    settings: Settings = Settings()
+    document: SourceFile | None = None
+    """The file the request is about, as it was in the buffer."""
+    selection: Span | None = None
+    """Selected lines of the document; None when nothing is selected."""
+    enclosing: Span | None = None
+    """The definition around the selection or cursor, decorators included."""
+    neighbours: tuple[SourceFile, ...] = ()
+    """Files of the workspace that the document leans on, nearest first."""
+    listing: tuple[str, ...] = ()
+    """Paths that exist in the workspace (bounded): nothing new may collide with them."""
+    tests_folder: str = "tests"
+    """Where the project keeps its tests, relative; empty for beside the code."""
+    rules: str = ""
+    """The workspace's `AGENTS.md`."""
+    dependencies: tuple[str, ...] = ()
+    """Requirement lines that the workspace declares."""
+    complaints: tuple[Complaint, ...] = ()
+    prompts: tuple[tuple[str, str], ...] = ()
+    """Prompt texts that replace the packaged ones, by role: the user's, or a trusted workspace's."""

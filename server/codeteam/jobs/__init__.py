@@ -1,0 +1,1 @@
+"""Where jobs run and what is remembered of them; knows nothing of agents."""

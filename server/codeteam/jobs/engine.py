@@ -1,0 +1,25 @@
+"""The port through which editors and the command line start jobs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from codeteam.domain.events import Event
+from codeteam.domain.task import Task
+
+
+class Engine(Protocol):
+    """Where jobs run: processes of this machine, or one day a cluster."""
+
+    async def submit(self, task: Task) -> None:
+        """Take the task; returns at once. Its events, `Queued` first when it has to wait, come from `events`."""
+
+    def events(self, job: str) -> AsyncIterator[Event]:
+        """Events of a submitted job from its first, ending after one of `codeteam.domain.events.END`."""
+
+    async def cancel(self, job: str) -> bool:
+        """Stop the job within two seconds, whatever it is doing; False when it is unknown or has ended."""
+
+    async def aclose(self) -> None:
+        """Cancel what runs and end every process."""

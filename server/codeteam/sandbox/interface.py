@@ -1,0 +1,116 @@
+"""The sandbox as the team sees it: a session for a job, in which files are written and programs run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from codeteam.domain.evidence import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may use."""
+
+    memory: int = 512 * 1024 * 1024
+    """Bytes, swap included."""
+    cpus: float = 2.0
+    processes: int = 128
+    disk: int = 256 * 1024 * 1024
+    """Bytes of the work folder, which is memory too."""
+    output: int = 1024 * 1024
+    """Bytes of standard output and of standard error kept from one run, each."""
+    results: int = 16 * 1024 * 1024
+    """Bytes of all collected files of one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One run. Paths are relative to the work folder, POSIX, without `..`."""
+
+    argv: tuple[str, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Written before the run, folders made as needed."""
+    remove: tuple[str, ...] = ()
+    """Files or folders removed before writing; "." empties the work folder."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    timeout: float = 60.0
+    """Seconds; at the end everything that the run started is killed."""
+    collect: tuple[str, ...] = ()
+    """Paths or glob patterns (`**` allowed) of regular files to bring back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command."""
+
+    run: RunResult
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Collected regular files by path; names that would escape are never among them."""
+    stdout: bytes = b""
+    """As in `run.stdout`, undecoded."""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencySet:
+    """Packages made ready to be mounted read-only."""
+
+    key: str
+    """Content hash of lock, Python and platform; empty for no packages."""
+    requirements: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
+    """`name==version` of everything in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyProblem:
+    """A requirement that cannot be met: a finding, not a crash."""
+
+    requirement: str
+    message: str
+    """What is wrong, in words: not on the index, no wheel for this platform, versions that conflict."""
+
+
+OnOutput = Callable[[str, bytes], None]
+"""Called with "stdout" or "stderr" and a chunk, as the program writes."""
+
+
+class Session(Protocol):
+    """One job's own sandbox; nothing of it outlives the job."""
+
+    image: str
+    """For the evidence: the image's name and short id, or "local (not isolated)"."""
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> Outcome:
+        """Run a program to its end; a program that fails, hangs or eats memory is a value.
+
+        Raises:
+            SandboxUnavailable: the engine died, or the container could not be replaced.
+        """
+
+
+class Sandbox(Protocol):
+    """Makes sessions."""
+
+    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
+        """Resolve and fetch packages outside the sandbox, wheels only, cached by content.
+
+        Raises:
+            SandboxUnavailable: the index or the engine cannot be reached, the disk is full.
+        """
+
+    def open(
+        self, dependencies: DependencySet | None = None, limits: Limits = Limits()
+    ) -> AbstractAsyncContextManager[Session]:
+        """A fresh session; the tools of `codeteam.sandbox.languages` (pytest, coverage, ruff, mypy) are in it.
+
+        Raises on entering:
+            SandboxUnavailable: no engine, no image, disk full; says what to do.
+        """
+
+    async def aclose(self) -> None:
+        """End every container that this sandbox started."""

@@ -1,0 +1,1 @@
+"""The team of agents, their order, prompts and models."""
