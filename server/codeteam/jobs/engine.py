@@ -21,5 +21,8 @@ class Engine(Protocol):
     async def cancel(self, job: str) -> bool:
         """Stop the job within two seconds, whatever it is doing; False when it is unknown or has ended."""
 
+    async def warm(self) -> None:
+        """Get ready for the first job before it is asked for; returns once ready, and quietly when that cannot be."""
+
     async def aclose(self) -> None:
         """Cancel what runs and end every process."""
