@@ -84,14 +84,14 @@ class Codec:
         return self._structure(line, Message)  # type: ignore[no-any-return]
 
     def encode_event(self, event: Event) -> str:
-        return self._dump(self._converter.unstructure(event, unstructure_as=Event)).decode()
+        return self._dump(self._converter.unstructure(event, unstructure_as=Event)).decode("utf-8", "surrogatepass")
 
     def decode_event(self, text: str | bytes) -> Event:
         """Raises ValueError when the text is not an event of this version."""
         return self._structure(text, Event)  # type: ignore[no-any-return]
 
     def encode_task(self, task: Task) -> str:
-        return self._dump(self._converter.unstructure(task)).decode()
+        return self._dump(self._converter.unstructure(task)).decode("utf-8", "surrogatepass")
 
     def decode_task(self, text: str | bytes) -> Task:
         """Raises ValueError when the text is not a task of this version."""

@@ -12,8 +12,11 @@ from codeteam.domain.task import Task
 class Engine(Protocol):
     """Where jobs run: processes of this machine, or one day a cluster."""
 
-    async def submit(self, task: Task) -> None:
-        """Take the task; returns at once. Its events, `Queued` first when it has to wait, come from `events`."""
+    async def submit(self, task: Task, workspace: str = "") -> None:
+        """Take the task; returns at once. Its events, `Queued` first when it has to wait, come from `events`.
+
+        `workspace` is the folder that the task was gathered from, for the history.
+        """
 
     def events(self, job: str) -> AsyncIterator[Event]:
         """Events of a submitted job from its first, ending after one of `codeteam.domain.events.END`."""

@@ -1,0 +1,85 @@
+"""One job's events on their way: written to the history first, then shown to everyone who asks, from the first on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from codeteam.domain.errors import CodeteamError
+from codeteam.domain.events import END, Event, Noted
+from codeteam.domain.task import Task
+from codeteam.jobs.history import History
+
+
+class Feed:
+    """The events of one job; nothing is taken after its end."""
+
+    def __init__(self, task: Task, workspace: str, history: History | None) -> None:
+        self.task = task
+        self._workspace = workspace
+        self._history = history
+        self._incoming: asyncio.Queue[Event] = asyncio.Queue()
+        self._shown: list[Event] = []
+        self._news = asyncio.Event()
+        self._ending = False
+        self._pump = asyncio.create_task(self._record(), name=f"events of {task.job}")
+
+    @property
+    def ending(self) -> bool:
+        """The last event is in, though perhaps not shown yet."""
+        return self._ending
+
+    @property
+    def ended(self) -> bool:
+        """The last event was shown."""
+        return bool(self._shown) and isinstance(self._shown[-1], END)
+
+    def put(self, event: Event) -> None:
+        """Take an event; it is written and shown soon after, in order. What comes after the end is dropped."""
+        if self._ending:
+            return
+        self._ending = isinstance(event, END)
+        self._incoming.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Every event from the first, also for those who come late; ends after the last."""
+        seen = 0
+        while True:
+            news = self._news  # taken before looking, so that nothing falls between
+            while seen < len(self._shown):
+                seen += 1
+                yield self._shown[seen - 1]
+            if self.ended:
+                return
+            await news.wait()
+
+    async def wait(self) -> None:
+        """Until the last event was shown."""
+        await asyncio.shield(self._pump)
+
+    async def _record(self) -> None:
+        await self._remember(None)
+        while not self.ended:
+            batch = [await self._incoming.get()]
+            while not self._incoming.empty():
+                batch.append(self._incoming.get_nowait())
+            await self._remember(batch)
+            self._show(*batch)
+
+    async def _remember(self, batch: list[Event] | None) -> None:
+        """Write to the history; when that fails the job goes on without, for losing the work would be worse."""
+        if self._history is None:
+            return
+        try:
+            if batch is None:
+                await asyncio.to_thread(self._history.add, self.task, workspace=self._workspace)
+            else:
+                await asyncio.to_thread(self._history.append, self.task.job, batch)
+        except CodeteamError as error:
+            self._history = None
+            self._show(Noted(f"This job is not being kept in the history. {error}"))
+
+    def _show(self, *events: Event) -> None:
+        self._shown.extend(events)
+        self._news.set()
+        self._news = asyncio.Event()

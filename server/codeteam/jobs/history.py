@@ -1,0 +1,304 @@
+"""What is remembered of jobs: an append-only list of events in SQLite, shared by every server and command line.
+
+The engine writes each event here before it shows it. Nothing is ever changed in place, so a reader may believe
+what it finds; a job without an end whose owner is gone was interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codeteam.domain.errors import BadInput, HistoryUnreadable
+from codeteam.domain.events import END, Cancelled, Event, Failed, Noted, Proposed
+from codeteam.domain.task import Task
+from codeteam.jobs.owner import Owner, process_start
+from codeteam.wire import VERSION, Codec
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for another process's transaction, which take milliseconds."""
+
+_FIRST = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    created REAL NOT NULL,
+    intent TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    title TEXT NOT NULL,
+    owner_pid INTEGER NOT NULL,
+    owner_started TEXT NOT NULL,
+    wire INTEGER NOT NULL,
+    task TEXT NOT NULL
+);
+CREATE TABLE events (
+    job TEXT NOT NULL REFERENCES jobs (id),
+    number INTEGER NOT NULL,
+    at REAL NOT NULL,
+    is_end INTEGER NOT NULL,
+    wire INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (job, number)
+);
+CREATE INDEX jobs_by_time ON jobs (created);
+CREATE TRIGGER events_only_grow BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER jobs_only_grow BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
+CREATE TRIGGER nothing_after_the_end BEFORE INSERT ON events
+    WHEN EXISTS (SELECT 1 FROM events WHERE job = NEW.job AND is_end)
+    BEGIN SELECT RAISE(ABORT, 'the job has ended'); END;
+"""
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""The script that brings a database from schema N to N+1, in order; a new schema is one more entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job in a list."""
+
+    id: str
+    created: float
+    """Seconds since the epoch."""
+    intent: str
+    workspace: str
+    """Folder the task came from; empty for none."""
+    title: str
+    """First line of the requirement."""
+    state: str
+    """"accepted", "below", "failed", "cancelled", "running" or "interrupted"."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job with everything that happened."""
+
+    line: JobLine
+    task: Task
+    events: tuple[Event, ...]
+    times: tuple[float, ...]
+    """When each event was written, seconds since the epoch."""
+
+
+class History:
+    """One database under the state directory; safe to share between threads, and between processes by one object each.
+
+    Every method raises `HistoryUnreadable` when the file is damaged, newer than this program, cannot be
+    written, or the disk is full; the hint names the file and what mends it.
+    """
+
+    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = home / "history" / "history.sqlite3"
+        self._clock = clock
+        self._codec = Codec()
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._owner: Owner | None = None
+
+    def add(self, task: Task, *, workspace: str = "") -> None:
+        """Remember a job before anything happens to it; this process owns it."""
+        owner = self._owner = self._owner or Owner(os.getpid(), process_start(os.getpid()))
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    task.job,
+                    self._clock(),
+                    task.intent.value,
+                    workspace,
+                    title_of(task),
+                    owner.pid,
+                    owner.started,
+                    VERSION,
+                    _storable(self._codec.encode_task(task)),
+                ),
+            )
+
+    def append(self, job: str, events: Sequence[Event]) -> None:
+        """Remember events of a job that was added, all or none."""
+        at = self._clock()
+        rows = [
+            (job, job, at, isinstance(event, END), VERSION, _storable(self._codec.encode_event(event)))
+            for event in events
+        ]
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO events VALUES (?, (SELECT COUNT(*) FROM events WHERE job = ?), ?, ?, ?, ?)", rows
+            )
+
+    def jobs(self, limit: int = 50) -> tuple[JobLine, ...]:
+        """The newest jobs, newest first."""
+        with self._transaction(write=False) as connection:
+            rows = connection.execute(
+                "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
+                " (SELECT event FROM events WHERE job = id AND is_end) FROM jobs ORDER BY created DESC, id LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return tuple(self._line(row) for row in rows)
+
+    def job(self, name: str) -> StoredJob:
+        """One job by its id or the beginning of it; raises BadInput when there is none, or more than one."""
+        with self._transaction(write=False) as connection:
+            rows = connection.execute(
+                "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
+                " (SELECT event FROM events WHERE job = id AND is_end), task FROM jobs"
+                " WHERE substr(id, 1, ?) = ? LIMIT 2",
+                (len(name), name),
+            ).fetchall()
+            if not rows or not name:
+                raise BadInput(f"There is no job {name!r} in the history.", "`codeteam jobs` lists them.")
+            if len(rows) > 1:
+                raise BadInput(f"More than one job begins with {name!r}.", "Give more of its id.")
+            happened = connection.execute(
+                "SELECT at, event FROM events WHERE job = ? ORDER BY number", (rows[0][0],)
+            ).fetchall()
+        try:
+            task = self._codec.decode_task(rows[0][8])
+        except ValueError as error:
+            raise HistoryUnreadable(
+                f"Job {rows[0][0]} was written by another version of Codeteam.",
+                "Read it with that version.",
+            ) from error
+        events = tuple(self._event(text) for _, text in happened)
+        return StoredJob(self._line(rows[0][:8]), task, events, tuple(at for at, _ in happened))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _line(self, row: tuple[str, float, str, str, str, int, str, str | None]) -> JobLine:
+        job, created, intent, workspace, title, pid, started, end = row
+        if end is not None:
+            state = _end_state(self._event(end))
+        else:
+            state = "running" if Owner(pid, started).alive else "interrupted"
+        return JobLine(job, created, intent, workspace, title, state)
+
+    def _event(self, text: str) -> Event:
+        try:
+            return self._codec.decode_event(text)
+        except ValueError:
+            return Noted("(an event that this version of Codeteam cannot read)")
+
+    @contextlib.contextmanager
+    def _transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                connection = self._connection
+                connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with contextlib.suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                    raise
+            except (sqlite3.Error, OSError) as error:
+                raise self._unreadable(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite gives its side files the permissions of the file itself, so this is the one place to set them.
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")  # two processes that start at once: the second finds it done
+        try:
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise HistoryUnreadable(
+                    f"The history {self.path} was written by a newer Codeteam.",
+                    f"Update Codeteam, or put the file aside: {_move(self.path.parent)}",
+                )
+            for script in MIGRATIONS[version:]:
+                for statement in _statements(script):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _unreadable(self, error: sqlite3.Error | OSError) -> HistoryUnreadable:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
+            return HistoryUnreadable(f"The disk is full: {self.path} cannot grow.", "Free some space.", "disk_full")
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return HistoryUnreadable(
+                f"The history {self.path} was locked for {BUSY_SECONDS:.0f} seconds.", "Is a backup reading it?"
+            )
+        if isinstance(error, OSError) or code in {
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_PERM,
+            sqlite3.SQLITE_IOERR,
+        }:
+            return HistoryUnreadable(
+                f"The history {self.path} cannot be opened and written ({error}).",
+                "Make the folder writable, or set CODETEAM_HOME to one that is.",
+            )
+        return HistoryUnreadable(
+            f"The history {self.path} is damaged ({error}).",
+            f"Put it aside, a new one is made: {_move(self.path.parent)}",
+        )
+
+
+def title_of(task: Task) -> str:
+    """The requirement's first line that says something, shortened; the document's path when there is none."""
+    lines = (line.strip().lstrip("#").strip() for line in task.requirement.splitlines())
+    first = next((line for line in lines if line), task.document.path if task.document else "")
+    return first if len(first) <= 120 else first[:119] + "…"
+
+
+def _end_state(event: Event) -> str:
+    match event:
+        case Proposed(proposal):
+            return proposal.status.value
+        case Cancelled():
+            return "cancelled"
+        case Failed():
+            return "failed"
+        case _:
+            return "unknown"
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Single statements: `executescript` would commit the transaction that makes a migration all or nothing."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+def _storable(text: str) -> str:
+    """SQLite stores UTF-8 alone; a lone surrogate, which JSON allows, would be refused."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _move(folder: Path) -> str:
+    """The folder and not the file: SQLite's side files must not outlive the file they belong to."""
+    command = "move" if os.name == "nt" else "mv"
+    return f'{command} "{folder}" "{folder}.damaged"'

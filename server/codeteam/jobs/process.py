@@ -1,0 +1,155 @@
+"""One worker process as the engine holds it: its pipes, its log, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from codeteam.domain.errors import WorkerDied
+from codeteam.jobs.log import WorkerLog
+from codeteam.wire import LINE_LIMIT, VERSION, Codec, Message, Ready
+
+WORKER = (sys.executable, "-P", "-X", "utf8", "-m", "codeteam.worker")
+"""With -P, for the current folder is the user's: a `json.py` in it must not run as ours."""
+READY_SECONDS = 60.0
+"""A worker that has not loaded by then, on whatever slow disk, will not."""
+
+
+class WorkerProcess:
+    """A child that speaks `codeteam.wire`; made by `start`, ended by `close` or `kill`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: WorkerLog) -> None:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise ValueError("the process needs its three pipes")
+        self._process = process
+        self._input, self._output, self._errors = process.stdin, process.stdout, process.stderr
+        self._log = log
+        self._codec = Codec()
+        self._drain = asyncio.create_task(self._pump_log(), name=f"log of worker {process.pid}")
+        self._greeting = asyncio.create_task(self._greet(), name=f"start of worker {process.pid}")
+        # Whoever takes the worker asks how it went; a worker that no one took may fail unheard.
+        self._greeting.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @classmethod
+    async def start(cls, argv: Sequence[str], environ: Mapping[str, str], log: WorkerLog) -> WorkerProcess:
+        """Start a worker in a process group of its own; raises WorkerDied when that is not possible."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environ),
+                limit=LINE_LIMIT,
+                start_new_session=os.name == "posix",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError as error:
+            raise WorkerDied(f"The worker could not be started: {error}.", "Is Codeteam installed whole?") from error
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def ready(self) -> None:
+        """Until the worker has loaded what it needs; raises WorkerDied when it does not."""
+        await asyncio.wait({self._greeting})
+        if self._greeting.cancelled():
+            raise WorkerDied("The worker was stopped before it had loaded.", self._hint())
+        self._greeting.result()
+
+    async def send(self, message: Message) -> None:
+        """Raises WorkerDied when the worker is gone."""
+        try:
+            self._input.write(self._codec.encode(message))
+            await self._input.drain()
+        except (ConnectionError, RuntimeError) as error:
+            raise await self._death() from error
+
+    async def receive(self) -> Message:
+        """The next message; raises WorkerDied when the worker ends or writes what is not one (it is killed then)."""
+        try:
+            line = await self._output.readline()
+            if not line.endswith(b"\n"):
+                raise await self._death()
+            return self._codec.decode(line)
+        except ValueError as error:  # a line beyond the limit is one as well
+            self._log.feed(f"bad line from the worker: {str(error)[:500]}\n".encode())
+            await self.kill()
+            raise WorkerDied(
+                "The worker sent something that is not a message, and was stopped.", self._hint()
+            ) from error
+
+    async def kill(self) -> None:
+        """End the worker and what it started, at once."""
+        self._greeting.cancel()
+        await self._exit_code()
+        self._drain.cancel()
+        self._log.close()
+
+    def kill_now(self) -> None:
+        """The same without waiting, for a process that is about to exit itself."""
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            return
+        import psutil  # noqa: PLC0415 - only where there are no process groups
+
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def close(self, patience: float) -> None:
+        """Let the worker end by itself, which it does when its input ends; kill it after that many seconds."""
+        self._input.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), patience)
+        await self.kill()
+
+    async def _greet(self) -> None:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                message = await self.receive()
+        except TimeoutError:
+            self.kill_now()
+            raise WorkerDied(f"The worker did not load within {READY_SECONDS:.0f} s.", self._hint()) from None
+        if message != Ready():
+            self.kill_now()
+            raise WorkerDied(
+                f"The worker speaks another version than {VERSION}.",
+                "Codeteam was updated while it ran: start it anew.",
+            )
+
+    async def _death(self) -> WorkerDied:
+        """Why nothing more will come; the group is killed, for a child may have outlived the worker."""
+        code = await self._exit_code()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return WorkerDied(f"The worker {how} before the job was done.", self._hint())
+
+    async def _exit_code(self) -> int:
+        """Kill, and wait for the end and for the last words; bounded, for a stranger may hold the pipes open."""
+        self.kill_now()
+        await asyncio.wait({asyncio.ensure_future(self._process.wait()), self._drain}, timeout=1.0)
+        return -9 if self._process.returncode is None else self._process.returncode
+
+    def _hint(self) -> str:
+        last = self._log.tail.strip().rpartition("\n")[2]
+        said = f" Its last words: {last[:300]}" if last else ""
+        return f"Start the job again; the worker was replaced. Its log is {self._log.path}.{said}"
+
+    async def _pump_log(self) -> None:
+        while chunk := await self._errors.read(65536):
+            self._log.feed(chunk)

@@ -1,0 +1,253 @@
+"""The engine of one machine: a worker process per job slot, one started ahead, further jobs in a visible queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from pathlib import Path
+
+from codeteam.domain.errors import BadInput, WorkerDied
+from codeteam.domain.events import Cancelled, Event, Failed, Noted, Queued
+from codeteam.domain.task import Task
+from codeteam.jobs.feed import Feed
+from codeteam.jobs.history import History
+from codeteam.jobs.log import Redactor, WorkerLog
+from codeteam.jobs.process import WORKER, WorkerProcess
+from codeteam.wire import Happened, Run, Stop
+
+STOP_SECONDS = 1.5
+"""How long a worker may take to stop by itself; with the kill after it, a job ends within two seconds."""
+KEPT_FEEDS = 32
+"""Ended jobs whose events can still be asked for; the history has them all."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Running:
+    feed: Feed
+    worker: WorkerProcess | None = None
+    sent: bool = False
+    """The worker knows of the job."""
+    cancelled: bool = False
+
+
+class WorkerEngine:
+    """An `Engine` of worker processes. Make it inside a running loop; `aclose` ends every process."""
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        environ: Mapping[str, str],
+        history: History | None,
+        jobs: int = 2,
+        argv: Sequence[str] = WORKER,
+    ) -> None:
+        """`home` is the state directory; `environ` goes to the workers; without `history` nothing is remembered."""
+        self.slots = jobs
+        """Jobs that run at once; may be changed at any time."""
+        self._argv = tuple(argv)
+        self._home = home
+        self._environ = {**environ, "CODETEAM_HOME": str(home)}
+        self._default_model = environ.get("CODETEAM_MODEL", "")
+        self._redactor = Redactor(environ)
+        self._history = history
+        self._numbers = itertools.count(1)
+        self._feeds: dict[str, Feed] = {}
+        self._waiting: deque[Feed] = deque()
+        self._running: dict[str, _Running] = {}
+        self._idle: list[WorkerProcess] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def warm(self) -> None:
+        """Start a worker ahead, so that the next job does not wait for it to load; returns before it has."""
+        self._idle = [worker for worker in self._idle if worker.alive]
+        if self._idle or self._closing:
+            return
+        with contextlib.suppress(WorkerDied):  # the job that needs a worker will say so
+            worker = await self._spawn()
+            self._idle.append(worker)
+            if self._closing:
+                await self._end_idle()
+
+    async def submit(self, task: Task, workspace: str = "") -> None:
+        """See `Engine.submit`. A task without a model gets the one of the environment, so that history tells it."""
+        if self._closing:
+            raise BadInput("Codeteam is shutting down; no new job is taken.")
+        if task.job in self._feeds:
+            raise BadInput(f"There is a job {task.job} already.")
+        if not task.settings.model and self._default_model:
+            task = dataclasses.replace(task, settings=dataclasses.replace(task.settings, model=self._default_model))
+        self._forget_old()
+        feed = self._feeds[task.job] = Feed(task, workspace, self._history)
+        self._waiting.append(feed)
+        self._advance()
+        if self._waiting and self._waiting[-1] is feed:
+            feed.put(Queued(self._ahead(len(self._waiting) - 1)))
+
+    async def events(self, job: str) -> AsyncIterator[Event]:
+        feed = self._feeds.get(job)
+        if feed is None:
+            raise BadInput(f"There is no job {job!r} here.", "`codeteam jobs` lists what is remembered.")
+        async for event in feed.events():
+            yield event
+
+    async def cancel(self, job: str) -> bool:
+        """See `Engine.cancel`; returns when the job has ended."""
+        feed = self._feeds.get(job)
+        if feed is None or feed.ending:
+            return False
+        running = self._running.get(job)
+        if running is None:
+            self._waiting.remove(feed)
+            feed.put(Cancelled())
+            self._tell_queue()
+        elif not running.sent or running.worker is None:
+            running.cancelled = True
+            feed.put(Cancelled())
+        else:
+            running.cancelled = True
+            with contextlib.suppress(WorkerDied, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await running.worker.send(Stop(job))
+                    await feed.wait()
+            if not feed.ending:
+                await running.worker.kill()
+        await feed.wait()
+        return True
+
+    async def aclose(self) -> None:
+        self._closing = True
+        await asyncio.gather(*(self.cancel(job) for job, feed in list(self._feeds.items()) if not feed.ending))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_idle()
+        await asyncio.gather(*(feed.wait() for feed in self._feeds.values()))
+
+    def kill_now(self) -> None:
+        """Kill every worker without waiting; for a process that is about to exit."""
+        self._closing = True
+        for worker in [*self._idle, *(running.worker for running in self._running.values())]:
+            if worker is not None:
+                worker.kill_now()
+
+    def _advance(self) -> None:
+        """Start what may start, and tell the others how many are before them."""
+        moved = False
+        while self._waiting and len(self._running) < self.slots:
+            feed = self._waiting.popleft()
+            running = self._running[feed.task.job] = _Running(feed)
+            self._background(self._run(running), f"job {feed.task.job}")
+            moved = True
+        if moved:
+            self._tell_queue()
+
+    def _tell_queue(self) -> None:
+        for index, feed in enumerate(self._waiting):
+            feed.put(Queued(self._ahead(index)))
+
+    def _ahead(self, index: int) -> int:
+        return len(self._running) + index
+
+    async def _run(self, running: _Running) -> None:
+        """One job from a free slot to its end; whatever happens, the job ends."""
+        feed = running.feed
+        try:
+            if not await self._attempt(running, retry=True):
+                await self._attempt(running, retry=False)
+        except WorkerDied as error:
+            feed.put(
+                Cancelled() if running.cancelled else Failed(error.kind, error.message, error.hint, error.exit_code)
+            )
+        except BaseException as error:
+            feed.put(Failed("internal", f"Codeteam failed: {type(error).__name__}: {error}.", "Please report it."))
+            raise
+        finally:
+            del self._running[feed.task.job]
+            self._advance()
+            if not self._closing:
+                self._background(self.warm(), "worker ahead")
+
+    async def _attempt(self, running: _Running, *, retry: bool) -> bool:
+        """Run the job on a worker; False when the worker died before it began, and `retry` allows another.
+
+        Raises:
+            WorkerDied: in mid-job.
+        """
+        running.sent = False
+        began = False
+        worker = running.worker = await self._take()
+        try:
+            await worker.ready()
+            if not running.feed.ending:  # cancelled while the worker loaded
+                running.sent = True
+                await worker.send(Run(running.feed.task))
+            while not running.feed.ending:
+                running.feed.put(await self._next_event(worker, running.feed.task.job))
+                began = True
+        except WorkerDied:
+            await worker.kill()
+            if began or running.cancelled or not retry:
+                raise
+            return False
+        except BaseException:
+            await worker.kill()
+            raise
+        await self._give_back(worker)
+        return True
+
+    async def _next_event(self, worker: WorkerProcess, job: str) -> Event:
+        message = await worker.receive()
+        if not isinstance(message, Happened) or message.job != job:
+            await worker.kill()
+            raise WorkerDied(f"The worker sent {type(message).__name__} out of turn, and was stopped.")
+        event = message.event
+        match event:  # words that may quote an error of a library; what the user's files hold is left as it is
+            case Failed():
+                return dataclasses.replace(
+                    event, message=self._redactor.text(event.message), hint=self._redactor.text(event.hint)
+                )
+            case Noted():
+                return Noted(self._redactor.text(event.message))
+            case _:
+                return event
+
+    async def _take(self) -> WorkerProcess:
+        """A worker that was alive a moment ago: one that has loaded, one that loads, or a new one."""
+        while self._idle:
+            worker = self._idle.pop(0)
+            if worker.alive:
+                return worker
+            await worker.kill()
+        return await self._spawn()
+
+    async def _give_back(self, worker: WorkerProcess) -> None:
+        """Keep it while another job waits for it; otherwise one is enough, for each holds a hundred megabytes."""
+        if worker.alive and not self._closing and (self._waiting or not self._idle):
+            self._idle.append(worker)
+        else:
+            await worker.close(STOP_SECONDS)
+
+    async def _spawn(self) -> WorkerProcess:
+        name = f"worker-{os.getpid()}-{next(self._numbers)}"
+        return await WorkerProcess.start(
+            self._argv, self._environ, WorkerLog(self._home / "logs", name, self._redactor)
+        )
+
+    async def _end_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(worker.close(STOP_SECONDS) for worker in idle))
+
+    def _background(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _forget_old(self) -> None:
+        ended = [job for job, feed in self._feeds.items() if feed.ended]
+        for job in ended[: max(0, len(ended) - KEPT_FEEDS)]:
+            del self._feeds[job]
