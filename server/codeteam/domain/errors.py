@@ -13,6 +13,8 @@ CodeteamError
 
 from __future__ import annotations
 
+from codeteam.domain.evidence import Usage
+
 
 class CodeteamError(Exception):
     """An end with a message fit for the user: what happened, and what to do about it."""
@@ -52,6 +54,8 @@ class ModelUnavailable(CodeteamError):
     """`kind`: "model_unreachable", "model_auth", "model_quota", "model_unknown", "context_too_long", "model_error"."""
 
     kind = "model_error"
+    usage: Usage = Usage()
+    """What the calls before the end used; they were made and may have been billed."""
 
 
 class UnreadableReply(CodeteamError):

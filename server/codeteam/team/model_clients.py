@@ -1,0 +1,177 @@
+"""AutoGen's clients for the providers, set up so that our retry is the only one and proxies do not get in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from autogen_core.models import ChatCompletionClient, ModelInfo
+from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
+from openai import DefaultAsyncHttpxClient, Timeout
+
+from codeteam.domain.errors import BadInput, ModelUnavailable
+from codeteam.team.model_table import Facts
+from codeteam.team.model_trouble import Provider
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_GEMINI_ROOT = "https://generativelanguage.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model is served."""
+
+    provider: Provider
+    base_url: str
+    key: str
+    silence: float = 300.0
+    """Seconds a server may be silent; models that think or machines that are slow say nothing for minutes."""
+
+
+def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str, str]) -> Endpoint:
+    """Address and key of a remote model from the settings and the environment.
+
+    Raises `ModelUnavailable` (model_auth) when the key is missing, `BadInput` when an address is missing or wrong.
+    """
+    if provider == "openai":
+        url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        return _endpoint("OpenAI", name, url, ("OPENAI_API_KEY",), environ)
+    if provider == "anthropic":
+        url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        return _endpoint("Anthropic", name, url, ("ANTHROPIC_API_KEY",), environ)
+    if provider == "gemini":
+        url = (environ.get("GOOGLE_GEMINI_BASE_URL") or _GEMINI_ROOT).rstrip("/") + "/v1beta/openai/"
+        return _endpoint("Gemini", name, url, ("GEMINI_API_KEY", "GOOGLE_API_KEY"), environ)
+    if provider == "azure":
+        url = environ.get("AZURE_OPENAI_ENDPOINT", "")
+        if not url:
+            raise BadInput("The address of Azure OpenAI is not known.", "Set AZURE_OPENAI_ENDPOINT.")
+        return _endpoint("Azure OpenAI", name, url, ("AZURE_OPENAI_API_KEY",), environ)
+    if provider == "ollama":
+        hint = f"Run: ollama pull {name}"
+        return _endpoint("Ollama", name, _ollama_url(environ), (), environ, unknown=hint, down="Run: ollama serve")
+    url = base_url or environ.get("CODETEAM_BASE_URL", "")
+    if not url:
+        hint = "Set the base URL (--base-url, codeteam.baseUrl or CODETEAM_BASE_URL)."
+        raise BadInput(f"compatible/{name} needs the address of its server.", hint)
+    return _endpoint("The model server", name, url, (), environ, unknown="Check the name and the base URL.")
+
+
+def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
+    """For OpenAI and every server that speaks like it."""
+    loopback = urlsplit(endpoint.base_url).hostname in _LOOPBACK
+    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
+    return OpenAIChatCompletionClient(
+        model=endpoint.provider.model,
+        base_url=endpoint.base_url,
+        api_key=endpoint.key or "none",
+        model_info=model_info(facts),
+        max_retries=0,
+        timeout=_timeout(endpoint),
+        include_name_in_message=False,
+        stream_options={"include_usage": True},
+        # A proxy set for the internet must not be asked for this machine's own servers.
+        **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if loopback else {}),  # type: ignore[arg-type]
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def azure_client(
+    endpoint: Endpoint, facts: Facts, temperature: float, environ: Mapping[str, str]
+) -> ChatCompletionClient:
+    version = environ.get("OPENAI_API_VERSION") or environ.get("AZURE_OPENAI_API_VERSION") or "2024-10-21"
+    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
+    return AzureOpenAIChatCompletionClient(
+        model=endpoint.provider.model,
+        azure_deployment=endpoint.provider.model,
+        azure_endpoint=endpoint.base_url,
+        api_version=version,
+        api_key=endpoint.key,
+        model_info=model_info(facts),
+        max_retries=0,
+        timeout=_timeout(endpoint),
+        include_name_in_message=False,
+        stream_options={"include_usage": True},
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
+    # Imported here because the SDK costs start-up time that users of other providers should not pay.
+    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
+
+    return AnthropicChatCompletionClient(
+        model=endpoint.provider.model,
+        base_url=endpoint.base_url,
+        api_key=endpoint.key,
+        model_info=model_info(facts),
+        max_retries=0,
+        timeout=_timeout(endpoint),
+        temperature=temperature,
+        max_tokens=facts.reply_limit,
+    )
+
+
+def model_info(facts: Facts) -> ModelInfo:
+    return ModelInfo(
+        vision=False,
+        function_calling=False,
+        json_output=facts.json_output,
+        structured_output=facts.structured_output,
+        family="unknown",
+        multiple_system_messages=False,
+    )
+
+
+def _endpoint(
+    label: str,
+    name: str,
+    url: str,
+    variables: tuple[str, ...],
+    environ: Mapping[str, str],
+    *,
+    unknown: str = "",
+    down: str = "",
+) -> Endpoint:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadInput(f"The address of {label} is not an http(s) URL.", "Check the base URL.")
+    key = next((value for v in (*variables, "CODETEAM_API_KEY") if (value := environ.get(v, "").strip())), "")
+    wanted = " or ".join(variables) or "CODETEAM_API_KEY"
+    if not key and variables:
+        raise ModelUnavailable(f"There is no key for {label}.", f"Set {wanted}.", "model_auth")
+    if not (key.isascii() and key.isprintable()):
+        raise ModelUnavailable(f"The key for {label} has characters that no key has.", f"Check {wanted}.", "model_auth")
+    port = f":{parts.port}" if parts.port else ""
+    texts = {"unknown_hint": unknown, "down_hint": down}
+    provider = Provider(
+        label,
+        name,
+        wanted,
+        f"{parts.scheme}://{parts.hostname}{port}",
+        secrets=(key, parts.password or ""),
+        **{k: v for k, v in texts.items() if v},
+    )
+    silence = environ.get("CODETEAM_MODEL_TIMEOUT", "")
+    try:
+        seconds = float(silence) if silence else 300.0 if variables else 600.0
+    except ValueError:
+        raise BadInput("CODETEAM_MODEL_TIMEOUT is not a number of seconds.") from None
+    return Endpoint(provider, url, key, seconds)
+
+
+def _ollama_url(environ: Mapping[str, str]) -> str:
+    host = environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1:11434"
+    if "://" not in host:
+        host = f"http://{host}"
+    parts = urlsplit(host)
+    # The variable also tells the server where to listen; "everywhere" is this machine for a client.
+    name = "127.0.0.1" if parts.hostname in {None, "0.0.0.0", "::"} else parts.hostname  # noqa: S104 - not bound
+    default = {"http": 11434, "https": 443}.get(parts.scheme, 11434)
+    return f"{parts.scheme}://{name}:{parts.port or default}{parts.path.rstrip('/')}/v1"
+
+
+def _timeout(endpoint: Endpoint) -> float:
+    # AutoGen's annotation knows floats only, the SDKs take the object.
+    return Timeout(endpoint.silence, connect=min(10.0, endpoint.silence))  # type: ignore[return-value]

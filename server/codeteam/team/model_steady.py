@@ -1,0 +1,235 @@
+"""A model client that tries again, counts everything, and fails with words fit for the user.
+
+It stands between AutoGen's agents and any other client, so that every provider is treated alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from autogen_core import CancellationToken
+from autogen_core.models import (
+    ChatCompletionClient,
+    CreateResult,
+    LLMMessage,
+    ModelCapabilities,
+    ModelInfo,
+    RequestUsage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from openai import NOT_GIVEN
+from pydantic import BaseModel
+
+from codeteam.domain.errors import ModelUnavailable
+from codeteam.domain.evidence import Usage
+from codeteam.team.model_schema import response_format
+from codeteam.team.model_trouble import (
+    CallFailed,
+    Provider,
+    Symptoms,
+    Trouble,
+    context_too_long,
+    diagnose,
+    read_symptoms,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait between calls, in seconds: doubling from `first` to `longest`, half of it by chance."""
+
+    first: float = 0.5
+    longest: float = 20.0
+
+    def pause(self, attempt: int) -> float:
+        """Seconds after the given failed attempt, counted from 1."""
+        full = min(self.longest, self.first * 2 ** (attempt - 1))
+        return full * (0.5 + random.random() / 2)  # noqa: S311 - spreads calls, guards nothing
+
+
+@runtime_checkable
+class KnowsRoles(Protocol):
+    """A client whose answer depends on who asks: recorded replies."""
+
+    def for_role(self, role: str) -> ChatCompletionClient: ...
+
+
+class SteadyClient(ChatCompletionClient):
+    """Wraps a client; raises nothing but `ModelUnavailable` (with `usage`) and cancellation."""
+
+    def __init__(
+        self,
+        inner: ChatCompletionClient,
+        provider: Provider,
+        *,
+        context: int,
+        patience: Patience = Patience(),
+        schema: type[BaseModel] | None = None,
+    ) -> None:
+        self._inner = inner
+        self._provider = provider
+        self._context = context
+        self._patience = patience
+        self._extra: dict[str, Any] = {"response_format": response_format(schema)} if schema else {}
+        self.usage = Usage()
+        """Everything this client has used, calls that failed and were repeated included; cost not reckoned."""
+
+    def for_role(self, role: str, *, schema: type[BaseModel] | None = None) -> SteadyClient:
+        """A client for one role (and one call) with its own count; it shares the connection.
+
+        With `schema` the server is asked to keep the reply to it.
+        """
+        inner = self._inner.for_role(role) if isinstance(self._inner, KnowsRoles) else self._inner
+        return SteadyClient(inner, self._provider, context=self._context, patience=self._patience, schema=schema)
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        self._check_size(messages)
+        extra = {**self._extra, **extra_create_args}
+        call = partial(
+            self._inner.create_stream,
+            messages,
+            tools=tools,
+            tool_choice=tool_choice,
+            json_output=json_output,
+            cancellation_token=cancellation_token,
+        )
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._once(call(extra_create_args=extra), _characters(messages))
+            except ModelUnavailable as error:
+                error.usage = self.usage
+                raise
+            except Exception as error:  # noqa: BLE001 - every client has exceptions of its own; diagnose() sorts them
+                symptoms = read_symptoms(error)
+            if _drop_refused_option(symptoms, extra):
+                continue
+            trouble = diagnose(symptoms, self._provider)
+            if attempt >= trouble.attempts:
+                # Raised outside the except block: the original holds the request, and with it the key.
+                raise self._unavailable(trouble)
+            wait = self._patience.pause(attempt) if trouble.retry_after is None else trouble.retry_after
+            await asyncio.sleep(wait)
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Only the result: pieces of a reply that breaks off and starts again would be no use to anyone."""
+        yield await self.create(
+            messages,
+            tools=tools,
+            tool_choice=tool_choice,
+            json_output=json_output,
+            extra_create_args=extra_create_args,
+            cancellation_token=cancellation_token,
+        )
+
+    async def _once(self, stream: AsyncGenerator[str | CreateResult, None], asked: int) -> CreateResult:
+        """One call, streamed, because only a stream shows that it broke off before its end.
+
+        `asked` is the length of the prompt in characters.
+        """
+        received, result = 0, None
+        self.usage += Usage(calls=1)
+        try:
+            async with aclosing(stream):
+                async for piece in stream:
+                    if isinstance(piece, CreateResult):
+                        result = piece
+                    else:
+                        received += len(piece)
+        finally:
+            used = result.usage if result else None
+            if used and (used.prompt_tokens or used.completion_tokens):
+                self.usage += Usage(0, used.prompt_tokens, used.completion_tokens)
+            elif received:  # broken off or cancelled, or the server does not count: an estimate is nearer than nothing
+                self.usage += Usage(0, estimate(asked), estimate(received))
+        if result is None or (result.finish_reason == "unknown" and not result.usage.completion_tokens):
+            # Neither a reason to stop nor a count: the stream ended before its end.
+            raise CallFailed(Symptoms(nature="broken_stream"))
+        if result.finish_reason == "content_filter":
+            raise CallFailed(Symptoms(nature="filtered"))
+        return result
+
+    def _check_size(self, messages: Sequence[LLMMessage]) -> None:
+        # Six characters a token is more than any text has on average: what is over is over for certain.
+        if _characters(messages) > 6 * self._context:
+            raise self._unavailable(context_too_long(self._provider))
+
+    def _unavailable(self, trouble: Trouble) -> ModelUnavailable:
+        error = ModelUnavailable(trouble.message, trouble.hint, trouble.kind)
+        error.usage = self.usage
+        return error
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def actual_usage(self) -> RequestUsage:
+        return RequestUsage(prompt_tokens=self.usage.prompt_tokens, completion_tokens=self.usage.completion_tokens)
+
+    def total_usage(self) -> RequestUsage:
+        return self.actual_usage()
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        """An estimate: the clients' own counting downloads tables first."""
+        return estimate(_characters(messages))
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return self._context - self.count_tokens(messages)
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        return ModelCapabilities(vision=False, function_calling=False, json_output=self.model_info["json_output"])
+
+    @property
+    def model_info(self) -> ModelInfo:
+        return self._inner.model_info
+
+
+def estimate(characters: int) -> int:
+    """Tokens of a text of that length, at four characters a token, rounded up."""
+    return -(-characters // 4)
+
+
+def _characters(messages: Sequence[LLMMessage]) -> int:
+    return sum(len(message.content) for message in messages if isinstance(message.content, str))
+
+
+def _drop_refused_option(symptoms: Symptoms, extra: dict[str, Any]) -> bool:
+    """Leave out an option that the server has just refused; True when there is reason to call again.
+
+    Reasoning models refuse a temperature, plain servers refuse schemas; both answer well without.
+    """
+    if symptoms.status not in {400, 422}:
+        return False
+    said = f"{symptoms.code} {symptoms.message}".lower()
+    if "temperature" in said and extra.get("temperature") is not NOT_GIVEN:
+        extra["temperature"] = NOT_GIVEN
+        return True
+    if extra.get("response_format") and ("response_format" in said or "json_schema" in said or "schema" in said):
+        del extra["response_format"]
+        return True
+    return False

@@ -1,0 +1,157 @@
+"""Models by their specs: opened once, counted, tried again, closed together.
+
+`openai/…`, `azure/…`, `anthropic/…`, `gemini/…`, `ollama/…`, `compatible/…`, `local/…` and `script/FILE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from autogen_core.models import ChatCompletionClient
+
+from codeteam.domain.errors import BadInput
+from codeteam.team.model_clients import anthropic_client, azure_client, endpoint_of, model_info, openai_client
+from codeteam.team.model_script import ScriptClient, read_script
+from codeteam.team.model_steady import Patience, SteadyClient
+from codeteam.team.model_table import Facts, facts
+from codeteam.team.model_trouble import Provider
+
+DEFAULT = "local/qwen2.5-coder-1.5b"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the team has to know of a model to use it well."""
+
+    structured_output: bool
+    """JSON under a schema is enforced by the server."""
+    json_output: bool
+    context: int
+    """Tokens of prompt and reply together."""
+    verdict_counts: bool
+    """False for the small embedded models: their approval proves nothing."""
+    input_price: float | None
+    """US dollars per million tokens; None unknown, 0.0 for models that run here."""
+    output_price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    spec: str
+    client: ChatCompletionClient
+    traits: Traits
+
+
+class Models:
+    """Opens each spec once and closes all of them, and the embedded model's server, at the end.
+
+    Recorded replies go on where they stand for as long as this object lives; `rewind` starts them anew for a job.
+    """
+
+    def __init__(self, *, environ: Mapping[str, str], home: Path, patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+        self._environ = environ
+        self._home = home
+        self._patience = patience
+        self._open: dict[tuple[str, str, float], Model] = {}
+        self._scripts: list[ScriptClient] = []
+        self._lock = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        # AutoGen would otherwise put whole messages into traces and logs.
+        os.environ["AUTOGEN_DISABLE_RUNTIME_TRACING"] = "true"
+        for name in ("autogen_core", "autogen_agentchat", "openai", "anthropic", "httpx", "httpx2"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        await self._stack.aclose()
+
+    async def open(self, spec: str, *, base_url: str = "", temperature: float = 0.3) -> Model:
+        """The model of a spec; an empty one means the embedded default.
+
+        Raises `BadInput` for a spec that means nothing, `ModelUnavailable` when a key or the embedded model is missing.
+        Nothing is sent yet: an address that does not answer shows at the first call.
+        """
+        async with self._lock:
+            key = (spec or DEFAULT, base_url, temperature)
+            if key not in self._open:
+                self._open[key] = await self._make(*key)
+            return self._open[key]
+
+    def rewind(self) -> None:
+        """Start every script from its first reply: to be called before each job."""
+        for script in self._scripts:
+            script.rewind()
+
+    async def _make(self, spec: str, base_url: str, temperature: float) -> Model:
+        provider, _, name = spec.partition("/")
+        if provider == "editor":
+            raise BadInput("The editor's own models are not supported yet.", "Choose another model.")
+        if provider not in _PROVIDERS or not name:
+            raise BadInput(f"There is no model {spec!r}.", f"A model is one of {', '.join(_PROVIDERS.values())}.")
+        if provider == "script":
+            return self._script(spec, name)
+        known = facts(provider, name)
+        endpoint = endpoint_of(provider, name, base_url=base_url, environ=self._environ)
+        if provider == "anthropic":
+            client = anthropic_client(endpoint, known, temperature)
+        elif provider == "azure":
+            client = azure_client(endpoint, known, temperature, self._environ)
+        else:
+            client = openai_client(endpoint, known, temperature)
+        return self._model(spec, client, endpoint.provider, known, self._patience)
+
+    def _script(self, spec: str, name: str) -> Model:
+        path = Path(name).expanduser()
+        script = read_script(path)
+        try:
+            known = replace(facts("script", path.name), **script.traits)
+        except TypeError:
+            raise BadInput(f"{path.name}: the traits are not ones that a model has.", "Mend the script.") from None
+        client = ScriptClient(path, script, model_info(known))
+        self._scripts.append(client)
+        provider = Provider("The script", path.name, key_variable="the key")
+        # The waits are those of the real thing, shortened: a script is played for tests and demonstrations.
+        return self._model(spec, client, provider, known, Patience(first=0.01, longest=0.1))
+
+    def _model(
+        self, spec: str, client: ChatCompletionClient, provider: Provider, known: Facts, patience: Patience
+    ) -> Model:
+        steady = SteadyClient(client, provider, context=known.context, patience=patience)
+        self._stack.push_async_callback(steady.close)
+        return Model(spec, steady, _traits(known))
+
+
+_PROVIDERS = {
+    "local": "local/qwen2.5-coder-1.5b",
+    "openai": "openai/NAME",
+    "azure": "azure/DEPLOYMENT",
+    "anthropic": "anthropic/NAME",
+    "gemini": "gemini/NAME",
+    "ollama": "ollama/NAME",
+    "compatible": "compatible/NAME with a base URL",
+    "script": "script/FILE",
+}
+
+
+def _traits(known: Facts) -> Traits:
+    return Traits(
+        structured_output=known.structured_output,
+        json_output=known.json_output,
+        context=known.context,
+        verdict_counts=known.verdict_counts,
+        input_price=known.input_price,
+        output_price=known.output_price,
+    )
