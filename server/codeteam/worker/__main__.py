@@ -1,0 +1,51 @@
+"""The worker process: takes the pipes, loads the team, says `Ready`, runs jobs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codeteam.worker.pipes import take_over
+
+if TYPE_CHECKING:
+    from codeteam.domain.events import Event
+    from codeteam.domain.task import Task
+    from codeteam.worker.loop import RunTask
+
+
+def main() -> int:
+    source, sink = take_over()
+    import asyncio  # noqa: PLC0415 - the pipes first
+
+    from codeteam.worker.loop import Worker  # noqa: PLC0415
+
+    async def serve() -> None:
+        await Worker(source, sink, _team(os.environ, Path(os.environ["CODETEAM_HOME"]))).serve()
+
+    asyncio.run(serve())
+    return 0
+
+
+def _team(environ: Mapping[str, str], home: Path) -> RunTask:
+    """The real thing: the team, its models, the sandbox. Loading them takes seconds, which is why `Ready` exists."""
+    from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
+    from codeteam.team.job import run_job  # noqa: PLC0415
+    from codeteam.team.models import Models  # noqa: PLC0415
+
+    async def run_task(task: Task) -> AsyncGenerator[Event]:
+        sandbox = open_sandbox(task.settings, home=home)
+        try:
+            async with Models(environ=environ, home=home) as models:
+                async for event in run_job(task, sandbox=sandbox, models=models):
+                    yield event
+        finally:
+            await sandbox.aclose()
+
+    return run_task
+
+
+if __name__ == "__main__":
+    sys.exit(main())
