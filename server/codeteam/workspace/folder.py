@@ -1,0 +1,198 @@
+"""A workspace read with suspicion: within bounds, without what is ignored or secret, never out of its folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from codeteam.workspace.reading import inside, is_plain, read_text
+from codeteam.workspace.secret_looking import secret_by_content, secret_by_name
+
+FILE_LIMIT = 60 * 1000
+"""Bytes of a file that is shown to the team; what is larger is left out."""
+_NEVER = frozenset(
+    {
+        ".git", ".hg", ".svn", ".jj", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".nox", ".mypy_cache",
+        ".pytest_cache", ".ruff_cache", ".hypothesis", ".eggs", ".idea", ".codeteam", "site-packages",
+    }
+)  # fmt: skip
+_DEEPEST = 24
+_LONGEST_NAME = 120
+_SCANNED = 20_000
+_IGNORE_FILE_LIMIT = 64 * 1024
+_PATTERNS = 500
+_STARS = 4
+"""Stars of one ignore pattern that are believed: matching takes time that grows with their power."""
+
+
+class Folder:
+    """What may be read of one workspace. Nothing here raises; what cannot or may not be read is simply not there."""
+
+    def __init__(
+        self,
+        root: Path,
+        open_buffers: Mapping[str, str] | None = None,
+        *,
+        deepest: int = _DEEPEST,
+        seconds: float = 3.0,
+    ) -> None:
+        """`root` is resolved; `open_buffers`, by relative path, win over the disk; after `seconds` no more is read."""
+        self.root = root
+        self._buffers = dict(open_buffers or {})
+        self._deepest = deepest
+        self._end = time.monotonic() + seconds
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._shut: dict[str, bool] = {"": False}
+        self._texts: dict[tuple[str, int], str | None] = {}
+
+    def text(self, path: str, limit: int = FILE_LIMIT) -> str | None:
+        """The text of a file that may be shown; None when there is none, or it is ignored, secret, large, not UTF-8."""
+        if (path, limit) not in self._texts:
+            self._texts[path, limit] = self._read(path, limit)
+        return self._texts[path, limit]
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file and it may be shown, by its name."""
+        return self._real(path) is not None or (path in self._buffers and self._shown(path))
+
+    def has_folder(self, path: str) -> bool:
+        if path == "":
+            return True
+        real = inside(self.root, path)
+        try:
+            return real is not None and real.is_dir() and not self._hidden_folder(path)
+        except OSError:
+            return False
+
+    def listing(self, limit: int = 2000) -> tuple[str, ...]:
+        """Paths of files, sorted; when there are more than `limit`, those nearest to the root."""
+        found: list[str] = [path for path in self._buffers if self._shown(path)][:limit]
+        folders, scanned = deque([""]), 0
+        while folders and len(found) < limit and scanned < _SCANNED and not self._late():
+            below, files, seen = self._scan(folders.popleft(), _SCANNED - scanned)
+            found += files
+            folders += below
+            scanned += seen
+        return tuple(sorted(set(found[:limit])))
+
+    def _scan(self, folder: str, most: int) -> tuple[list[str], list[str], int]:
+        below: list[str] = []
+        files: list[str] = []
+        seen = 0
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    seen += 1
+                    if seen > most or self._late():
+                        break
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        if path.count("/") < self._deepest and not self._hidden_folder(path):
+                            below.append(path)
+                    elif (entry.is_symlink() or entry.is_file(follow_symlinks=False)) and self._real(path) is not None:
+                        files.append(path)
+        except OSError:
+            pass  # what cannot be listed holds nothing for us
+        return sorted(below), sorted(files), seen
+
+    def _read(self, path: str, limit: int) -> str | None:
+        text: str | None
+        if path in self._buffers and self._shown(path):
+            text = self._buffers[path]
+            if len(text) > limit:
+                return None
+        else:
+            real = self._real(path)
+            text = None if real is None else read_text(real, limit)
+        return None if text is None or secret_by_content(text) else text
+
+    def _real(self, path: str) -> Path | None:
+        """The regular file behind a path that may be shown; a link must lead to a file that may be shown too."""
+        if not self._shown(path):
+            return None
+        real = inside(self.root, path)
+        try:
+            if real is None or not real.is_file():
+                return None
+        except OSError:
+            return None
+        target = real.relative_to(self.root).as_posix()
+        return real if target == path or self._shown(target) else None
+
+    def _shown(self, path: str) -> bool:
+        if not is_plain(path) or not _encodable(path) or secret_by_name(path):
+            return False
+        parent, _, name = path.rpartition("/")
+        return len(name) <= _LONGEST_NAME and not self._hidden_folder(parent) and not self._ignored(path, path)
+
+    def _hidden_folder(self, folder: str) -> bool:
+        """Whether a folder, or one above it, is left out."""
+        if folder not in self._shut:
+            parent, _, name = folder.rpartition("/")
+            self._shut[folder] = (
+                folder.count("/") >= self._deepest
+                or name in _NEVER
+                or len(name) > _LONGEST_NAME
+                or not is_plain(folder)
+                or secret_by_name(f"{folder}/x")
+                or self._hidden_folder(parent)
+                or self._ignored(folder, folder + "/")
+            )
+        return self._shut[folder]
+
+    def _ignored(self, path: str, shape: str) -> bool:
+        """As git decides: the nearest `.gitignore` that has a matching pattern. `shape` ends in / for folders."""
+        if self._late():
+            return True  # what there was no time to check is left out
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            spec = self._spec(folder)
+            if spec is not None:
+                include = spec.check_file(shape[len(folder) + 1 :] if folder else shape).include
+                if include is not None:
+                    return include
+        return False
+
+    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = self._load(f"{folder}/.gitignore" if folder else ".gitignore")
+        return self._specs[folder]
+
+    def _load(self, path: str) -> GitIgnoreSpec | None:
+        real = inside(self.root, path)
+        text = None if real is None else read_text(real, _IGNORE_FILE_LIMIT)
+        if text is None:
+            return None
+        patterns = [line for line in text.splitlines() if _is_simple(line)]
+        specs = []
+        for pattern in patterns[:_PATTERNS]:
+            try:
+                GitIgnoreSpec.from_lines([pattern])
+            except ValueError:
+                continue  # one that git would not understand either
+            specs.append(pattern)
+        return GitIgnoreSpec.from_lines(specs) if specs else None
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._end
+
+
+def _is_simple(pattern: str) -> bool:
+    """Whether a pattern says something and cannot take long to match."""
+    said = bool(pattern.strip()) and not pattern.startswith("#")
+    return said and len(pattern) <= 200 and len(re.findall(r"\*+", pattern)) <= _STARS
+
+
+def _encodable(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

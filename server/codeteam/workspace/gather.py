@@ -1,0 +1,188 @@
+"""Making a task: everything a job needs from the workspace, so that it can run where the workspace is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from codeteam.domain.settings import Settings
+from codeteam.domain.source import SourceFile, Span
+from codeteam.domain.task import Complaint, Intent, Task
+from codeteam.workspace.definitions import enclosing, is_prose, words
+from codeteam.workspace.folder import Folder
+from codeteam.workspace.imports import Import, Resolver, needed_files
+from codeteam.workspace.project import dependencies, read_pyproject, source_roots, tests_folder, tests_of
+from codeteam.workspace.prompts import read_prompts
+from codeteam.workspace.reading import inside, is_plain, lines_of, read_regular
+
+_RULES_LIMIT = 32 * 1024
+_LISTED = 2000
+_READ_FOR_MENTIONS = 50_000
+_MENTIONED = 10
+_MENTION = re.compile(r"[\w./-]{3,200}")
+
+
+def gather_task(
+    *,
+    job: str,
+    intent: Intent,
+    root: Path | None,
+    path: str,
+    text: str,
+    selection: Span | None,
+    cursor_line: int | None,
+    instruction: str,
+    settings: Settings,
+    complaints: tuple[Complaint, ...] = (),
+    trusted: bool = True,
+    home: Path | None = None,
+    config: Path | None = None,
+    open_buffers: Mapping[str, str] | None = None,
+) -> Task:
+    """The task for a request; never raises and takes a few seconds at worst, whatever the workspace is like.
+
+    Args:
+        root: the workspace; None when there is none.
+        path: of the document, absolute or relative to `root`; "" when the request is about no file. For a document
+            outside of any workspace its own folder is taken as root, without what is below it: see `place`.
+        text: the document as it is in the buffer.
+        selection: selected lines; None when nothing is selected.
+        cursor_line: from 1; None when unknown.
+        instruction: the user's own words; they win over what the document says.
+        trusted: whether prompts of the workspace count.
+        config: folder with the user's `prompts/`, see `configuration.config_folder`; None to leave them out.
+        home: looked into for `prompts/` when `config` is not given.
+        open_buffers: unsaved texts by path relative to `root`; they win over the disk.
+    """
+    where, relative = place(root, path)
+    alone = where is not None and (root is None or not _same(where, root))
+    buffers = {name: buffer for name, buffer in (open_buffers or {}).items() if is_plain(name)} if not alone else {}
+    document = SourceFile(relative, text) if relative else None
+    selection, cursor_line = _within(text, selection, cursor_line)
+    spot = selection or (Span(cursor_line, cursor_line) if cursor_line is not None else None)
+    requirement = instruction.strip() or (words(relative, text, selection, cursor_line) if document else "")
+    prompts, _ = read_prompts(where, config or home, trusted=trusted and not alone)
+    task = Task(
+        job=job,
+        intent=intent,
+        requirement=requirement,
+        settings=settings,
+        document=document,
+        selection=selection,
+        enclosing=enclosing(relative, text, spot) if document and spot else None,
+        complaints=complaints,
+        prompts=prompts,
+    )
+    return task if where is None else _with_workspace(task, Folder(where, buffers, deepest=0 if alone else 24))
+
+
+def place(root: Path | None, path: str) -> tuple[Path | None, str]:
+    """The folder that a task's paths are relative to, resolved, and the document's path in it.
+
+    That is the workspace, or, for a document outside of it, the folder that the document is in.
+    """
+    root = None if root is None else root.absolute()
+    real = None if root is None else _real(root)
+    if not path:
+        return real, ""
+    given = Path(os.path.normpath(path if root is None else root / path))
+    for base, target in ((root, given), (real, given), (real, _real(given))):
+        if base is not None and target.is_relative_to(base):
+            relative = target.relative_to(base).as_posix()
+            if is_plain(relative):
+                return real, relative
+    if not given.is_absolute():  # not on the disk: a buffer that was never saved
+        return real, given.name
+    return _real(given.parent), given.name
+
+
+def new_job_id() -> str:
+    """12 lower-case letters and digits, not to be guessed."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+
+
+def _with_workspace(task: Task, folder: Folder) -> Task:
+    document = task.document
+    path = document.path if document else ""
+    pyproject = read_pyproject(folder)
+    listing = folder.listing(_LISTED)
+    tests = tests_folder(folder, pyproject, path, listing)
+    resolver = Resolver(folder, source_roots(pyproject))
+    near = _mentioned(task, resolver, listing)
+    if document is None or is_prose(path):
+        near += _packages(listing, tests)
+    return Task(
+        job=task.job,
+        intent=task.intent,
+        requirement=task.requirement,
+        settings=task.settings,
+        document=document,
+        selection=task.selection,
+        enclosing=task.enclosing,
+        neighbours=needed_files(folder, resolver, document, near, tests_of(path, tests, listing)),
+        listing=listing,
+        tests_folder=tests,
+        rules=_rules(folder.root),
+        dependencies=dependencies(folder, pyproject, listing),
+        complaints=task.complaints,
+        prompts=task.prompts,
+    )
+
+
+def _mentioned(task: Task, resolver: Resolver, listing: tuple[str, ...]) -> list[str]:
+    """Files of the workspace that the requirement names, as a path or as a module."""
+    there = set(listing)
+    found: list[str] = []
+    for match in _MENTION.finditer(task.requirement[:_READ_FOR_MENTIONS]):
+        word = match[0].strip("./-")
+        if word in there:
+            found.append(word)
+        elif "." in word and "/" not in word and not word.endswith(".py"):
+            found += resolver.files_of("", Import(0, word))
+        if len(found) >= _MENTIONED:
+            break
+    return list(dict.fromkeys(found))[:_MENTIONED]
+
+
+def _packages(listing: tuple[str, ...], tests: str) -> list[str]:
+    """`__init__` files of the project's own packages: new code planned there must import."""
+    found = []
+    for path in listing:
+        pure = PurePosixPath(path)
+        outer = pure.parts[0]
+        top = len(pure.parts) == 2 or (len(pure.parts) == 3 and outer in ("src", "lib"))
+        if pure.name == "__init__.py" and top and outer not in (tests, "tests", "test", "docs", "examples"):
+            found.append(path)
+    return found[:5]
+
+
+def _rules(root: Path) -> str:
+    """`AGENTS.md`, its beginning when it is long."""
+    real = inside(root, "AGENTS.md")
+    content = read_regular(real, 4 * 1024 * 1024) if real is not None else None
+    text = (content or b"")[:_RULES_LIMIT].decode("utf-8", "ignore")
+    return "" if "\0" in text else text.removeprefix("\ufeff")
+
+
+def _within(text: str, selection: Span | None, cursor_line: int | None) -> tuple[Span | None, int | None]:
+    """Both as they fit the text: a client may count wrongly."""
+    last = len(lines_of(text))
+    if selection is not None:
+        ends = sorted(min(max(line, 1), last) for line in (selection.start_line, selection.end_line))
+        selection = Span(*ends)
+    return selection, None if cursor_line is None else min(max(cursor_line, 1), last)
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path.absolute()
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == _real(other)
