@@ -12,6 +12,10 @@ from codeteam.workspace.reading import lines_of
 
 _PARSED = 2_000_000
 """Characters that are parsed; what is longer is read by indentation alone."""
+_NEAR = 5000
+"""Lines above the cursor in which its definition is looked for, where the file does not parse."""
+_DECORATED = 50
+"""Lines of a decorator at most, likewise."""
 _PROSE = frozenset({"", ".md", ".markdown", ".mdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"})
 _SLASHES = frozenset(
     {".js", ".jsx", ".mjs", ".ts", ".tsx", ".java", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".go", ".rs", ".kt",
@@ -20,10 +24,12 @@ _SLASHES = frozenset(
 _DASHES = frozenset({".sql", ".lua", ".hs", ".elm"})
 _PYTHON_START = re.compile(r"\s*(?:async\s+def|def|class)\b")
 _OTHER_START = re.compile(
-    r"\s*(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([a-z]+\))?|override"
+    r"\s*(?!(?:if|for|while|switch|catch|return|else|new|throw|await|do|case)\b)"
+    r"(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([a-z]+\))?|override"
     r"|virtual|inline|const|unsafe|extern)\s+){0,5}"
     r"(?:function\b|class\b|def\b|fn\b|func\b|fun\b|interface\b|struct\b|enum\b|trait\b|impl\b|module\b"
-    r"|[\w<>\[\],]{1,60}\s+\w{1,60}\s*\([^;]{0,300}$|\w{1,60}\s*=\s*(?:async\s*)?\([^)]{0,200}\)\s*=>)"
+    r"|\w{1,60}\s*=\s*(?:async\s*)?\([^)]{0,200}\)\s*=>"
+    r"|(?:[\w<>\[\],*&:]{1,60}\s+)?[\w~:]{1,60}\s*\([^;]{0,300}\{\s*$)"
 )
 _MARKER = re.compile(r"^(?:TODO|FIXME|XXX|HACK)\b(?:\([^)]{0,60}\))?[:\-–\s]*", re.IGNORECASE)  # noqa: RUF001 - a dash people type
 
@@ -101,42 +107,28 @@ def _indent(line: str) -> int:
 
 def _by_indentation(lines: list[str], place: Span, start: re.Pattern[str]) -> Span | None:
     """The definition by its look, where there is no tree to ask; good enough for code that is being typed."""
-    first = min(place.start_line, len(lines)) - 1
-    depth = _indent(lines[first]) if lines[first].strip() else _next_indent(lines, first)
-    for index in range(first, max(-1, first - 5000), -1):
-        line = lines[index]
-        looks = line[:400]
-        if not line.strip() or (index != first and _indent(line) >= depth):
-            continue
-        if start.match(looks):
-            last = _block_end(lines, index)
-            if last >= min(place.end_line, len(lines)) - 1:
-                return Span(_decorated(lines, index) + 1, last + 1)
-        depth = min(depth, _indent(line)) if index != first else depth
-        if depth == 0:
-            return _decorated_start(lines, first, start)
+    first, last = place.start_line - 1, min(place.end_line, len(lines)) - 1
+    # from below the place, for it may be a decorator's, up: the first that holds it is the innermost
+    for index in range(min(last + _DECORATED, len(lines) - 1), max(-1, first - _NEAR), -1):
+        if start.match(lines[index][:400]):
+            begin = _decorated(lines, index)
+            if begin <= first and last <= _block_end(lines, index):
+                return Span(begin + 1, _block_end(lines, index) + 1)
     return None
 
 
-def _next_indent(lines: list[str], index: int) -> int:
-    """Of a blank line: as the code after it, which it belongs to."""
-    return next((_indent(line) for line in lines[index : index + 50] if line.strip()), 0)
-
-
 def _decorated(lines: list[str], index: int) -> int:
-    while index > 0 and lines[index - 1].lstrip().startswith("@"):
-        index -= 1
+    """The first line of the decorators above a definition, of which each may go over several lines."""
+    depth = _indent(lines[index])
+    line = index
+    while line > 0 and index - line < _DECORATED:
+        line -= 1
+        level, said = _indent(lines[line]), lines[line].strip()
+        if said.startswith("@") and level == depth:
+            index = line
+        elif not said or level < depth or (level == depth and said[0] not in ")]}"):
+            break
     return index
-
-
-def _decorated_start(lines: list[str], first: int, start: re.Pattern[str]) -> Span | None:
-    """From a decorator line, the definition below it."""
-    index = first
-    while index < len(lines) and lines[index].lstrip().startswith("@"):
-        index += 1
-    if index == first or index >= len(lines) or not start.match(lines[index][:400]):
-        return None
-    return Span(_decorated(lines, first) + 1, _block_end(lines, index) + 1)
 
 
 def _block_end(lines: list[str], index: int) -> int:

@@ -47,6 +47,7 @@ class Folder:
         self._buffers = dict(open_buffers or {})
         self._deepest = deepest
         self._end = time.monotonic() + seconds
+        self._listed_by = time.monotonic() + seconds / 2  # the other half is for reading what is needed
         self._specs: dict[str, GitIgnoreSpec | None] = {}
         self._shut: dict[str, bool] = {"": False}
         self._texts: dict[tuple[str, int], str | None] = {}
@@ -74,7 +75,7 @@ class Folder:
         """Paths of files, sorted; when there are more than `limit`, those nearest to the root."""
         found: list[str] = [path for path in self._buffers if self._shown(path)][:limit]
         folders, scanned = deque([""]), 0
-        while folders and len(found) < limit and scanned < _SCANNED and not self._late():
+        while folders and len(found) < limit and scanned < _SCANNED and time.monotonic() < self._listed_by:
             below, files, seen = self._scan(folders.popleft(), _SCANNED - scanned)
             found += files
             folders += below
@@ -89,7 +90,7 @@ class Folder:
             with os.scandir(self.root / folder) as entries:
                 for entry in entries:
                     seen += 1
-                    if seen > most or self._late():
+                    if seen > most or time.monotonic() > self._listed_by:
                         break
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_dir(follow_symlinks=False):
