@@ -61,7 +61,6 @@ def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str
 def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
     """For OpenAI and every server that speaks like it."""
     loopback = urlsplit(endpoint.base_url).hostname in _LOOPBACK
-    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
     return OpenAIChatCompletionClient(
         model=endpoint.provider.model,
         base_url=endpoint.base_url,
@@ -73,7 +72,7 @@ def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatC
         stream_options={"include_usage": True},
         # A proxy set for the internet must not be asked for this machine's own servers.
         **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if loopback else {}),  # type: ignore[arg-type]
-        **options,  # type: ignore[arg-type]
+        **_options(facts, temperature),  # type: ignore[arg-type]
     )
 
 
@@ -81,7 +80,6 @@ def azure_client(
     endpoint: Endpoint, facts: Facts, temperature: float, environ: Mapping[str, str]
 ) -> ChatCompletionClient:
     version = environ.get("OPENAI_API_VERSION") or environ.get("AZURE_OPENAI_API_VERSION") or "2024-10-21"
-    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
     return AzureOpenAIChatCompletionClient(
         model=endpoint.provider.model,
         azure_deployment=endpoint.provider.model,
@@ -93,7 +91,7 @@ def azure_client(
         timeout=_timeout(endpoint),
         include_name_in_message=False,
         stream_options={"include_usage": True},
-        **options,  # type: ignore[arg-type]
+        **_options(facts, temperature),  # type: ignore[arg-type]
     )
 
 
@@ -122,6 +120,11 @@ def model_info(facts: Facts) -> ModelInfo:
         family="unknown",
         multiple_system_messages=False,
     )
+
+
+def _options(facts: Facts, temperature: float) -> dict[str, float]:
+    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
+    return {**options, "max_tokens": facts.reply_limit} if facts.reply_limit else options
 
 
 def _endpoint(

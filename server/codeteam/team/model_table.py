@@ -21,8 +21,8 @@ class Facts:
     verdict_counts: bool = True
     input_price: float | None = None
     output_price: float | None = None
-    reply_limit: int = 8192
-    """Tokens of one reply at most, where the provider wants to be told."""
+    reply_limit: int = 0
+    """Tokens of one reply at most, where the provider must be told or the model runs on; 0 for the server's own."""
     fixed_temperature: bool = False
     """The provider refuses any temperature but its own."""
 
@@ -97,10 +97,10 @@ _UNKNOWN_SERVER = Facts(32_768)
 _TABLE: dict[str, tuple[Facts, tuple[tuple[str, Facts], ...]]] = {
     "openai": (Facts(128_000), _OPENAI),
     "azure": (Facts(128_000), _OPENAI),
-    "anthropic": (Facts(200_000, structured_output=False, json_output=False), _ANTHROPIC),
+    "anthropic": (Facts(200_000, structured_output=False, json_output=False, reply_limit=8192), _ANTHROPIC),
     "gemini": (Facts(1_048_576), _GEMINI),
     "ollama": (replace(_FREE, context=32_768), ((r".*[:-](0\.5|1|1\.5|1\.7|2|3)b", replace(_SMALL, context=32_768)),)),
     "compatible": (_UNKNOWN_SERVER, ()),
-    "local": (_SMALL, ()),
+    "local": (replace(_SMALL, reply_limit=3072), ()),
     "script": (_FREE, ()),
 }

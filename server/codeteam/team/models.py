@@ -18,8 +18,10 @@ from typing import Self
 from autogen_core.models import ChatCompletionClient
 
 from codeteam.domain.errors import BadInput
-from codeteam.team.model_clients import anthropic_client, azure_client, endpoint_of, model_info, openai_client
+from codeteam.team.model_clients import Endpoint, anthropic_client, azure_client, endpoint_of, model_info, openai_client
+from codeteam.team.model_embedded import Embedded, embedded
 from codeteam.team.model_script import ScriptClient, read_script
+from codeteam.team.model_serving import Serving, serve
 from codeteam.team.model_steady import Patience, SteadyClient
 from codeteam.team.model_table import Facts, facts
 from codeteam.team.model_trouble import Provider
@@ -61,6 +63,7 @@ class Models:
         self._home = home
         self._patience = patience
         self._open: dict[tuple[str, str, float], Model] = {}
+        self._servings: dict[tuple[str, str, float], Serving] = {}
         self._scripts: list[ScriptClient] = []
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
@@ -86,6 +89,9 @@ class Models:
         """
         async with self._lock:
             key = (spec or DEFAULT, base_url, temperature)
+            serving = self._servings.get(key)
+            if serving and not serving.alive():
+                del self._open[key]  # it was killed since; the next job shall not suffer for it
             if key not in self._open:
                 self._open[key] = await self._make(*key)
             return self._open[key]
@@ -104,6 +110,8 @@ class Models:
         if provider == "script":
             return self._script(spec, name)
         known = facts(provider, name)
+        if provider == "local":
+            return await self._local(spec, embedded(name), known, (spec, base_url, temperature))
         endpoint = endpoint_of(provider, name, base_url=base_url, environ=self._environ)
         if provider == "anthropic":
             client = anthropic_client(endpoint, known, temperature)
@@ -112,6 +120,22 @@ class Models:
         else:
             client = openai_client(endpoint, known, temperature)
         return self._model(spec, client, endpoint.provider, known, self._patience)
+
+    async def _local(self, spec: str, model: Embedded, known: Facts, key: tuple[str, str, float]) -> Model:
+        serving = await serve(model, environ=self._environ, home=self._home)
+        self._servings[key] = serving
+        self._stack.push_async_callback(serving.aclose)
+        provider = Provider(
+            "The embedded model",
+            model.name,
+            "nothing",
+            serving.base_url.removesuffix("/v1"),
+            down_hint="Run the job again; if it happens again, see the log in the state directory's embedded folder.",
+            secrets=(serving.key,),
+        )
+        endpoint = Endpoint(provider, serving.base_url, serving.key, silence=900.0)
+        client = openai_client(endpoint, known, key[2])
+        return self._model(spec, client, provider, known, self._patience)
 
     def _script(self, spec: str, name: str) -> Model:
         path = Path(name).expanduser()
