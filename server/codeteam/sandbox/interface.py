@@ -33,9 +33,13 @@ class Command:
     argv: tuple[str, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Written before the run, folders made as needed."""
+    executable: tuple[str, ...] = ()
+    """Those of `files` that may be executed."""
     remove: tuple[str, ...] = ()
     """Files or folders removed before writing; "." empties the work folder."""
     env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the sandbox's own environment. `PYTHONPATH` is put before the sandbox's own, not in its place;
+    relative entries, as in "src", start at the work folder."""
     stdin: bytes = b""
     timeout: float = 60.0
     """Seconds; at the end everything that the run started is killed."""
@@ -53,6 +57,10 @@ class Outcome:
     stdout: bytes = b""
     """As in `run.stdout`, undecoded."""
     stderr: bytes = b""
+    dropped: tuple[tuple[str, str], ...] = ()
+    """Matching files that were not brought back, with the reason: links, pipes, odd names, too large."""
+    notice: str = ""
+    """What a reader should know about the sandbox itself: it had to be replaced, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,11 @@ class Sandbox(Protocol):
         """
 
     def open(
-        self, dependencies: DependencySet | None = None, limits: Limits = Limits()
+        self, dependencies: DependencySet | None = None, limits: Limits | None = None
     ) -> AbstractAsyncContextManager[Session]:
         """A fresh session; the tools of `codeteam.sandbox.languages` (pytest, coverage, ruff, mypy) are in it.
+
+        Without `limits`, those that the settings gave to this sandbox.
 
         Raises on entering:
             SandboxUnavailable: no engine, no image, disk full; says what to do.

@@ -1,0 +1,192 @@
+"""One hardened container with the supervisor in it, from its creation to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import policy
+from codeteam.sandbox.engine import Engine, Line
+from codeteam.sandbox.image import Image
+from codeteam.sandbox.interface import Limits
+from codeteam.sandbox.policy import Mounts
+from codeteam.sandbox.protocol import Greeting, ProtocolError
+from codeteam.sandbox.session import Attendant
+
+LABEL = "codeteam.sandbox"
+OWNER = "codeteam.owner"
+CREATED = "codeteam.created"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that makes one container differ from another."""
+
+    image: Image
+    limits: Limits
+    mounts: Mounts = Mounts()
+    uid: int | None = None
+    """User of the programs; None for a number of its own."""
+    runtime: str | None = None
+    """As the engine calls it, for example "runsc"; None for its default."""
+    owner: str = ""
+    job: str = ""
+
+
+class Container:
+    """A `Body` that is a container."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self.name = name
+        self.when_gone: Callable[[], None] = lambda: None
+        self._line: Line | None = None
+        self._began = time.time()
+
+    async def send(self, data: bytes) -> None:
+        await self._open_line().send(data)
+
+    async def receive(self) -> bytes:
+        return await self._open_line().receive()
+
+    def _open_line(self) -> Line:
+        if self._line is None:
+            raise OSError("not attached")
+        return self._line
+
+    async def create(self, recipe: Recipe, cpus: int) -> None:
+        """Create without starting; the volumes can be filled now."""
+        labels = {
+            LABEL: "1",
+            OWNER: recipe.owner,
+            CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
+            "codeteam.job": recipe.job,
+        }
+        uid = recipe.uid if recipe.uid is not None else policy.FIRST_UID + secrets.randbelow(policy.UIDS)
+        options = policy.host_config(
+            recipe.limits, uid=uid, cpus=min(recipe.limits.cpus, cpus), mounts=recipe.mounts, runtime=recipe.runtime
+        )
+        folders = (*recipe.mounts.read_only, *recipe.mounts.writable)
+        await self._engine.call(
+            lambda api: api.create_container(
+                image=recipe.image.id,
+                name=self.name,
+                entrypoint=_command(folders),
+                user=f"{uid}:{uid}",
+                working_dir=policy.WORK,
+                environment=policy.environment(),
+                hostname="sandbox",
+                labels=labels,
+                stdin_open=True,
+                tty=False,
+                detach=False,
+                network_disabled=True,
+                healthcheck={"test": ["NONE"]},
+                host_config=api.create_host_config(**options),
+            )
+        )
+
+    async def start(self) -> Greeting:
+        """Attach, start and hear the supervisor's greeting.
+
+        Raises:
+            SandboxUnavailable: it did not start, or something else answers.
+        """
+        self._line = await self._engine.attach(self.name)
+        await self._engine.call(lambda api: api.start(self.name))
+        self.attendant = Attendant(self)
+        try:
+            return await self.attendant.greeting()
+        except ProtocolError as error:
+            said = bytes(self._line.complaints).decode("utf-8", "replace").strip().splitlines()
+            reason = said[-1] if said else str(error)
+            raise SandboxUnavailable(
+                f"The sandbox did not start: {reason[:300]}",
+                "The image needs python3 (3.11 or newer) with its whole standard library; "
+                "`codeteam sandbox build` makes one that fits.",
+            ) from error
+
+    async def died_of_memory(self) -> bool:
+        """From the engine's events, for the container itself is gone by now."""
+        for _ in range(20):
+            until = int(time.time()) + 1
+            filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die"]}
+            began = int(self._began)
+            found: Any = await self._engine.call(
+                lambda api: list(api.events(since=began, until=until, filters=filters, decode=True))  # noqa: B023 - awaited here
+            )
+            actions = {event.get("Action") or event.get("status") for event in found}
+            if "oom" in actions:
+                return True
+            if "die" in actions:
+                break
+            await asyncio.sleep(0.05)
+        return False
+
+    async def destroy(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        await remove(self._engine, self.name)
+        self.when_gone()
+
+
+async def remove(engine: Engine, name: str) -> None:
+    """Kill and remove a container; that it is gone, or that the engine is, is no failure: stdin's end ends it."""
+    try:
+        await engine.call(lambda api: api.remove_container(name, v=False, force=True))
+    except SandboxUnavailable:
+        return
+
+
+def new_name() -> str:
+    return f"codeteam-{secrets.token_hex(6)}"
+
+
+async def start(engine: Engine, recipe: Recipe, cpus: int) -> tuple[Container, Greeting]:
+    """A container that runs.
+
+    Raises:
+        SandboxUnavailable: no engine, no image, disk full, or the supervisor cannot run in the image.
+    """
+    container = Container(engine, new_name())
+    return container, await finish(container, _create_and_start(container, recipe, cpus))
+
+
+async def _create_and_start(container: Container, recipe: Recipe, cpus: int) -> Greeting:
+    await container.create(recipe, cpus)
+    return await container.start()
+
+
+async def finish(container: Container, work: Any) -> Any:
+    """Let work on a container come to its end; when it fails, or is cancelled, the container goes."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except BaseException:
+        await asyncio.shield(_clear(container, task))
+        raise
+
+
+async def _clear(container: Container, task: asyncio.Future[Any]) -> None:
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+    await container.destroy()
+
+
+def _command(folders: Iterable[str]) -> list[str]:
+    program = files("codeteam.sandbox").joinpath("supervisor.py").read_text("utf-8")
+    markers = [f"{folder}/{policy.MARKER}" for folder in folders]
+    return ["python3", "-I", "-S", "-c", program, policy.WORK, "init", *markers]
+
+
+def complete(greeting: Greeting, keys: Mapping[str, str]) -> bool:
+    """Whether each mounted folder holds all the packages of its key."""
+    return all(greeting.markers.get(f"{folder}/{policy.MARKER}", "") == key for folder, key in keys.items())

@@ -1,0 +1,212 @@
+"""Packages for generated code: resolved and fetched on the host by uv, wheels only, so that no build code ever runs.
+
+Requirement lines come from a model and are hostile: names with versions pass, everything else (URLs, paths, options)
+is a `DependencyProblem`. Which index is asked is the business of the user's own uv configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox.interface import DependencyProblem
+
+MOST_REQUIREMENTS = 100
+LONGEST_LINE = 200
+MANYLINUX = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+"""Minor versions of glibc that uv knows as platforms."""
+FRESH = 24 * 3600
+"""Seconds for which a resolution is used again; afterwards newer releases are looked for."""
+UV_TIMEOUT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """For which Python packages are chosen."""
+
+    python: str
+    """Full version, "3.12.4"."""
+    platform: str = ""
+    """As uv names it, "x86_64-manylinux_2_36"; empty for the machine that this runs on."""
+
+    @classmethod
+    def of(cls, *, python: str, machine: str, libc: str, libc_version: str) -> Target:
+        machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(machine, machine)
+        if libc != "glibc":
+            return cls(python, f"{machine}-unknown-linux-musl")
+        minor = int(libc_version.split(".")[1])
+        return cls(python, f"{machine}-manylinux_2_{max((n for n in MANYLINUX if n <= minor), default=17)}")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        platform = ("--python-platform", self.platform) if self.platform else ()
+        return ("--python-version", self.python, *platform)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Exact versions with hashes, for one target."""
+
+    text: str
+    """In the form of a requirements file."""
+    key: str
+    """Content hash of text and target, 24 hex digits."""
+
+    @classmethod
+    def of(cls, text: str, target: Target) -> Lock:
+        tag = ".".join(target.python.split(".")[:2])
+        return cls(text, hashlib.sha256(f"1\0{text}\0{tag}\0{target.platform}".encode()).hexdigest()[:24])
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"^([A-Za-z0-9][^ ;\\\n]*==[^ ;\\\n]+)", self.text, re.MULTILINE))
+
+
+def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
+    """Requirement lines in a normal form, sorted, and what is wrong with the others."""
+    good: set[str] = set()
+    problems = []
+    for line in lines[:MOST_REQUIREMENTS]:
+        message = ""
+        try:
+            requirement = Requirement(line) if len(line) <= LONGEST_LINE and "\n" not in line else None
+        except InvalidRequirement:
+            requirement = None
+        if requirement is None:
+            message = "This is not a package name with versions; options, paths and addresses are not taken."
+        elif requirement.url:
+            message = "Packages come from the index alone, not from an address."
+        elif requirement.name in sys.stdlib_module_names:
+            message = "This module is part of Python's standard library; it must not be installed."
+        else:
+            requirement.name = canonicalize_name(requirement.name)
+            good.add(str(requirement))
+        if message:
+            problems.append(DependencyProblem(line[:LONGEST_LINE], message))
+    for line in lines[MOST_REQUIREMENTS : MOST_REQUIREMENTS + 1]:
+        problems.append(DependencyProblem(line[:LONGEST_LINE], f"More than {MOST_REQUIREMENTS} requirements."))
+    return tuple(sorted(good)), tuple(problems)
+
+
+class Resolver:
+    """Turns requirement lines into locks and locks into folders, with uv."""
+
+    def __init__(self, *, cache: Path, environ: Mapping[str, str], exclude_newer: str = "") -> None:
+        self._locks = cache / "locks"
+        self._environ = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
+        self._exclude_newer = exclude_newer
+        """A date; packages uploaded later are not seen. Empty for no such gate."""
+
+    async def lock(self, requirements: tuple[str, ...], target: Target) -> Lock | tuple[DependencyProblem, ...]:
+        """Exact versions for requirement lines that passed `check`.
+
+        Raises:
+            SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
+        """
+        question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer))
+        known = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
+        if known.is_file() and time.time() - known.stat().st_mtime < FRESH:
+            return Lock.of(known.read_text("utf-8"), target)
+        gate = ("--exclude-newer", self._exclude_newer) if self._exclude_newer else ()
+        with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as folder:
+            asked, answer = Path(folder, "requirements.in"), Path(folder, "lock.txt")
+            asked.write_text("\n".join(requirements) + "\n", "utf-8")
+            code, text = await self._uv(
+                folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *gate,
+                *target.arguments, "--output-file", str(answer), str(asked),
+            )  # fmt: skip
+            if code == 1:
+                return problems_of(text, requirements)
+            if code != 0 and known.is_file():
+                return Lock.of(known.read_text("utf-8"), target)
+            _raise_for(code, text)
+            found = answer.read_text("utf-8")
+        self._locks.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._locks, encoding="utf-8", delete=False) as file:
+            file.write(found)
+        Path(file.name).replace(known)
+        return Lock.of(found, target)
+
+    async def install(self, lock: Lock, target: Target, folder: Path, *, own_copies: bool) -> None:
+        """Unpack the wheels of a lock into an empty folder; nothing of them is run.
+
+        With `own_copies`, no file is shared with uv's cache.
+
+        Raises:
+            SandboxUnavailable: the index cannot be reached, the disk is full.
+        """
+        with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as place:
+            lines = Path(place, "lock.txt")
+            lines.write_text(lock.text, "utf-8")
+            mode = ("--link-mode", "copy") if own_copies else ()
+            code, text = await self._uv(
+                place, "pip", "install", "--require-hashes", "--no-deps", *mode, *target.arguments,
+                "--target", str(folder), "--requirements", str(lines),
+            )  # fmt: skip
+            _raise_for(code, text)
+
+    async def _uv(self, folder: str, *arguments: str) -> tuple[int, str]:
+        """Run uv where no configuration of a workspace is found; its exit code and what it said."""
+        process = await asyncio.create_subprocess_exec(
+            uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--quiet", "--color", "never",
+            "--python", sys.executable,
+            cwd=folder, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(UV_TIMEOUT):
+                _, said = await process.communicate()
+        except TimeoutError:
+            return 2, "timed out"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, said.decode("utf-8", "replace")
+
+
+def problems_of(text: str, requirements: tuple[str, ...]) -> tuple[DependencyProblem, ...]:
+    """What uv says of requirements that cannot be met, each told for the line it is about."""
+    flat = " ".join(text.split())
+    found = []
+    for line in requirements:
+        name = re.escape(Requirement(line).name)
+        if re.search(rf"\b{name} was not found in", flat):
+            found.append(DependencyProblem(line, "There is no package of this name on the index."))
+        elif re.search(rf"there (is|are) no versions? of {name}\b", flat):
+            found.append(DependencyProblem(line, "The index has no such version of this package."))
+        elif re.search(rf"\b{name}\S* (has|have) no (usable )?wheels", flat) or re.search(
+            rf"Wheels are required for `{name}`", flat
+        ):
+            found.append(DependencyProblem(line, "There is no wheel for this platform; nothing is built from source."))
+    if found:
+        return tuple(found)
+    cause = re.sub(r"^.*?cause: ", "", flat)[:600]
+    named = [line for line in requirements if re.search(rf"\b{re.escape(Requirement(line).name)}\b", flat)]
+    return tuple(DependencyProblem(line, f"Cannot be met together: {cause}") for line in named or requirements)
+
+
+def _raise_for(code: int, text: str) -> None:
+    if code == 0:
+        return
+    if "no space left" in text.lower():
+        raise SandboxUnavailable("The disk is full: packages could not be fetched.", "Free some space.", "disk_full")
+    reasons = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line.removeprefix("cause: ") for line in reasons if line.startswith("cause: ")]
+    words = re.sub(r"https?://\S+", "the index", (causes or reasons or ["uv failed"])[-1])
+    raise SandboxUnavailable(
+        f"Packages could not be fetched: {words}",
+        "Check the network, and the index that uv is configured for; packages that were used before still work.",
+    )

@@ -1,0 +1,190 @@
+"""The Docker engine: calls off the event loop, an attached line to a container, and failures in our words.
+
+Only this module imports Docker's SDK. Its calls are synchronous and its failures come in unrelated types
+(`DockerException`, `requests.RequestException`, `OSError`): both ends here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import docker
+import docker.errors
+import requests
+from docker.context import ContextAPI
+
+from codeteam.domain.errors import SandboxUnavailable
+
+T = TypeVar("T")
+FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+CALL_TIMEOUT = 120
+"""Seconds for one answer of the engine."""
+MISSING = "Install Docker (https://docs.docker.com/get-docker/) and start it; `codeteam doctor` checks it."
+DOWN = "Start the Docker engine and try again; `codeteam doctor` checks it."
+
+
+class Engine:
+    """A connection to a Docker engine, opened by the first call."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._api: docker.APIClient | None = None
+        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="docker")
+        self._opening = threading.Lock()
+
+    async def call(self, work: Callable[[docker.APIClient], T]) -> T:
+        """Do something with the SDK in a thread. To cancel the caller does not stop the thread.
+
+        Raises:
+            SandboxUnavailable: the engine cannot be reached, has no such thing, or refuses; with kind and hint.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
+
+    async def attach(self, container: str) -> Line:
+        """The standard streams of a container that was created, not yet started.
+
+        Raises:
+            SandboxUnavailable: as `call`.
+        """
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        opened: Any = await self.call(lambda api: api.attach_socket(container, params=params))
+        return Line(opened, self._threads)
+
+    def _do(self, work: Callable[[docker.APIClient], T]) -> T:
+        try:
+            with self._opening:
+                if self._api is None:
+                    self._api = _connect(self._environ)
+            return work(self._api)
+        except FAILURES as error:
+            raise explain(error) from error
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False)
+        if self._api is not None:
+            self._api.close()
+
+
+class Line:
+    """An attached socket: what a container writes, taken apart, and what it is sent.
+
+    A thread of its own reads, so that TLS, SSH and named pipes work as a UNIX socket does.
+    """
+
+    def __init__(self, opened: Any, threads: ThreadPoolExecutor) -> None:
+        self._opened = opened
+        """Kept, for the response that owns the socket must not be collected."""
+        self._socket = getattr(opened, "_sock", opened)
+        if hasattr(self._socket, "settimeout"):
+            self._socket.settimeout(None)
+        self._threads = threads
+        self._loop = asyncio.get_running_loop()
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._ended = False
+        self.complaints = bytearray()
+        """The last of what the supervisor wrote to stderr: a traceback, if anything."""
+        threading.Thread(target=self._read, name="docker-line", daemon=True).start()
+
+    async def send(self, chunk: bytes) -> None:
+        """Raises OSError when the line is cut."""
+        send = getattr(self._socket, "sendall", None) or self._socket.write
+        await self._loop.run_in_executor(self._threads, send, chunk)
+
+    async def receive(self) -> bytes:
+        """Bytes of standard output; empty at the end, and ever after."""
+        if self._ended:
+            return b""
+        chunk = await self._chunks.get()
+        self._ended = not chunk
+        return chunk
+
+    def close(self) -> None:
+        """Cut the line: with a container made by us, that is the end of it."""
+        for end in (self._shut, self._socket.close, self._opened.close):
+            try:
+                end()
+            except (OSError, ValueError):
+                continue
+
+    def _shut(self) -> None:
+        if hasattr(self._socket, "shutdown"):
+            self._socket.shutdown(2)
+
+    def _read(self) -> None:
+        try:
+            while header := self._exactly(8):
+                stream, size = struct.unpack(">BxxxI", header)
+                while size and (chunk := self._some(min(size, 65536))):
+                    size -= len(chunk)
+                    if stream == 2:
+                        self.complaints = (self.complaints + chunk)[-4000:]
+                    else:
+                        self._put(chunk)
+        except (OSError, ValueError, struct.error):
+            pass
+        self._put(b"")
+
+    def _put(self, chunk: bytes) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
+        except RuntimeError:  # the loop has ended, and with it whoever would listen
+            raise OSError("nobody listens") from None
+
+    def _exactly(self, size: int) -> bytes:
+        parts = b""
+        while len(parts) < size and (chunk := self._some(size - len(parts))):
+            parts += chunk
+        return parts if len(parts) == size else b""
+
+    def _some(self, size: int) -> bytes:
+        receive = getattr(self._socket, "recv", None) or self._socket.read
+        return bytes(receive(size))
+
+
+def _connect(environ: Mapping[str, str]) -> docker.APIClient:
+    settings: dict[str, Any] = docker.utils.kwargs_from_env(environment=dict(environ))
+    if "base_url" not in settings:
+        context: Any = ContextAPI.get_current_context()
+        if context is not None and context.Host:
+            settings["base_url"] = context.Host
+            if context.TLSConfig:
+                settings["tls"] = context.TLSConfig
+    return docker.APIClient(version="auto", timeout=CALL_TIMEOUT, **settings)
+
+
+def explain(error: Exception) -> SandboxUnavailable:
+    """A failure of the engine as what it means to the user."""
+    text = str(getattr(error, "explanation", None) or error)
+    if "no space left on device" in text.lower():
+        return SandboxUnavailable(
+            "The disk of the Docker engine is full.",
+            "Free some space: `docker system df` shows what uses it.",
+            "disk_full",
+        )
+    if isinstance(error, docker.errors.ImageNotFound):
+        return SandboxUnavailable(
+            "The image of the sandbox is not there.", "Build it with `codeteam sandbox build`.", "image_missing"
+        )
+    if isinstance(error, docker.errors.NotFound):
+        return SandboxUnavailable(f"The Docker engine does not have it: {_first_line(text)}", "", "not_found")
+    if isinstance(error, docker.errors.APIError):
+        return SandboxUnavailable(f"The Docker engine refused: {_first_line(text)}", "`docker info` may say more.")
+    lowered = text.lower()
+    if "permission denied" in lowered:
+        return SandboxUnavailable(
+            "This user may not speak to the Docker engine.",
+            "Add the user to the `docker` group (`sudo usermod -aG docker $USER`) and log in again.",
+            "docker_down",
+        )
+    if "no such file" in lowered or "filenotfounderror" in lowered or "cannot find the file" in lowered:
+        return SandboxUnavailable("There is no Docker engine: its socket does not exist.", MISSING, "docker_missing")
+    return SandboxUnavailable(f"The Docker engine does not answer: {_first_line(text)}", DOWN, "docker_down")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:300]

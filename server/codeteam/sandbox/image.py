@@ -1,0 +1,231 @@
+"""The image of the sandbox: found by its label, or made from a registry, this machine's Python, or Debian packages."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import platform
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox.engine import Engine
+from codeteam.sandbox.host_image import NotPossible, write_layer
+
+REPOSITORY = "codeteam/sandbox"
+LABEL = "codeteam.image"
+LAYOUT = "1"
+"""Value of the label; raised when images of an earlier release will not do."""
+REFERENCE = "python:3.12-slim"
+"""What is pulled when the settings name nothing else."""
+SOURCES = ("auto", "registry", "host", "debian")
+REGISTRY_PATIENCE = 5.0
+"""Seconds in which a registry must have answered to be used by `auto`."""
+PULL_TIMEOUT = 900.0
+DEBIAN_PACKAGES = "python3,dash,coreutils,grep,sed,findutils"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image on the engine."""
+
+    id: str
+    """Content address, with `sha256:`."""
+    name: str
+
+    @property
+    def shown(self) -> str:
+        """For the evidence: name and short id."""
+        return f"{self.name} ({self.id.removeprefix('sha256:')[:12]})"
+
+
+async def find(engine: Engine, wanted: str = "") -> Image | None:
+    """The image a setting names, else the newest that carries our label; None when there is none.
+
+    Raises:
+        SandboxUnavailable: the engine cannot be reached; or `image_missing` for an image that was named.
+    """
+    if wanted:
+        facts: Any = await engine.call(lambda api: api.inspect_image(wanted))
+        return Image(facts["Id"], wanted)
+    filters = {"label": f"{LABEL}={LAYOUT}"}
+    found: Any = await engine.call(lambda api: api.images(filters=filters))
+    tagged = [facts for facts in found if facts.get("RepoTags")]
+    if not tagged:
+        return None
+    newest = max(tagged, key=lambda facts: facts["Created"])
+    return Image(newest["Id"], newest["RepoTags"][0])
+
+
+async def ensure(engine: Engine, cache: Path, wanted: str = "") -> Image:
+    """The image to use, made by `auto` when none was named and none is there.
+
+    Raises:
+        SandboxUnavailable: no engine, or no way to an image; says what was tried.
+    """
+    found = await find(engine, wanted)
+    if found is not None:
+        return found
+    return await build(engine, cache, "auto", again=False)
+
+
+async def build(engine: Engine, cache: Path, source: str, reference: str = "", *, again: bool = True) -> Image:
+    """Make and label the image; two processes at once take turns.
+
+    `source` is one of `SOURCES`; `reference` names the image for "registry". Without `again`, an image that another
+    process made meanwhile will do.
+
+    Raises:
+        SandboxUnavailable: it cannot be made this way.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / "image.lock", thread_local=False)
+    await asyncio.to_thread(lock.acquire)
+    try:
+        if source == "auto":
+            found = None if again else await find(engine)
+            return found or await _first_that_works(engine, reference)
+        return await _MAKERS[source](engine, reference)
+    finally:
+        lock.release()
+
+
+async def _first_that_works(engine: Engine, reference: str) -> Image:
+    tried = []
+    for name in SOURCES[1:]:
+        try:
+            if name == "registry":
+                async with asyncio.timeout(REGISTRY_PATIENCE):
+                    await engine.call(lambda api: api.inspect_distribution(reference or REFERENCE))
+            return await _MAKERS[name](engine, reference)
+        except TimeoutError:
+            tried.append(f"{name}: no answer in {REGISTRY_PATIENCE:.0f} s")
+        except SandboxUnavailable as error:
+            if error.kind in ("docker_missing", "docker_down", "disk_full"):
+                raise
+            tried.append(f"{name}: {error.message}")
+    raise SandboxUnavailable(
+        "No image for the sandbox could be made. " + " ".join(f"[{words}]" for words in tried),
+        "Name one yourself: `codeteam sandbox build --from registry --reference IMAGE`.",
+        "image_missing",
+    )
+
+
+async def _from_registry(engine: Engine, reference: str) -> Image:
+    """Pull, and put our label on it in a layer of its own that holds nothing."""
+    wanted = reference or REFERENCE
+    name, _, tag = wanted.rpartition(":") if ":" in wanted.rpartition("/")[2] else (wanted, "", "latest")
+
+    async def pull() -> None:
+        if "@" in wanted:
+            await engine.call(lambda api: api.pull(wanted))
+        else:
+            await engine.call(lambda api: api.pull(name, tag=tag))
+
+    try:
+        async with asyncio.timeout(PULL_TIMEOUT):
+            await pull()
+    except TimeoutError:
+        raise SandboxUnavailable(f"The registry did not deliver {wanted} in time.", "Try again later.") from None
+    except SandboxUnavailable as error:
+        if error.kind != "image_missing":
+            raise
+        raise SandboxUnavailable(
+            f"The registry has no image {wanted}.", "Check --reference.", "image_missing"
+        ) from error
+    facts: Any = await engine.call(lambda api: api.inspect_image(wanted))
+    digest = next(iter(facts.get("RepoDigests") or [wanted]))
+    recipe = f'FROM {digest}\nLABEL {LABEL}="{LAYOUT}" codeteam.source="registry" codeteam.reference="{digest}"\n'
+    own = f"{REPOSITORY}:registry-{facts['Id'].removeprefix('sha256:')[:12]}"
+
+    def label(api: Any) -> None:
+        for step in api.build(fileobj=BytesIO(recipe.encode()), tag=own, rm=True, pull=False, decode=True):
+            if "error" in step:
+                raise OSError(step["error"])
+
+    await engine.call(label)
+    return await _named(engine, own)
+
+
+async def _from_host(engine: Engine, reference: str) -> Image:
+    del reference
+    facts: Any = await engine.call(lambda api: api.info())
+    if facts.get("OSType") != "linux" or facts.get("Architecture") != platform.machine():
+        raise SandboxUnavailable("The engine runs on another kind of machine, where this one's Python cannot run.")
+    try:
+        return await _imported(engine, "host", lambda path: asyncio.to_thread(_write_host_layer, path))
+    except NotPossible as error:
+        raise SandboxUnavailable(f"This machine's Python cannot be used: {error}.") from error
+
+
+def _write_host_layer(path: Path) -> None:
+    with path.open("wb") as file:
+        write_layer(file)
+
+
+async def _from_debian(engine: Engine, reference: str) -> Image:
+    del reference
+    tool = shutil.which("mmdebstrap")
+    if tool is None:
+        raise SandboxUnavailable("`mmdebstrap` is not installed.", "On Debian and Ubuntu: `apt install mmdebstrap`.")
+
+    async def write(path: Path) -> None:
+        process = await asyncio.create_subprocess_exec(
+            tool, "--variant=essential", f"--include={DEBIAN_PACKAGES}", "--format=tar", "stable", str(path),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await process.communicate()
+        if process.returncode:
+            lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            raise SandboxUnavailable(f"mmdebstrap failed: {lines[-1][:300]}", "Is a Debian mirror reachable?")
+
+    return await _imported(engine, "debian", write)
+
+
+async def _imported(engine: Engine, source: str, write: Callable[[Path], Awaitable[None]]) -> Image:
+    """Import a layer that `write` makes, named for its content."""
+    with tempfile.TemporaryDirectory(prefix="codeteam-image-") as folder:
+        layer = Path(folder, "layer.tar")
+        try:
+            await write(layer)
+        except OSError as error:
+            raise SandboxUnavailable(f"The image could not be written: {error.strerror}", "", "disk_full") from error
+        digest = await asyncio.to_thread(_digest, layer)
+        tag = f"{source}-{digest[:12]}"
+        changes = [
+            f"LABEL {LABEL}={LAYOUT} codeteam.source={source}",
+            "ENV PATH=/usr/local/bin:/usr/bin:/bin",
+            'CMD ["python3"]',
+        ]
+
+        def put(api: Any) -> None:
+            answer = api.import_image_from_file(str(layer), repository=REPOSITORY, tag=tag, changes=changes)
+            if '"error"' in answer:
+                raise OSError(answer.strip())
+
+        await engine.call(put)
+    return await _named(engine, f"{REPOSITORY}:{tag}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _named(engine: Engine, name: str) -> Image:
+    facts: Any = await engine.call(lambda api: api.inspect_image(name))
+    return Image(facts["Id"], name)
+
+
+_MAKERS: dict[str, Callable[[Engine, str], Awaitable[Image]]] = {
+    "registry": _from_registry,
+    "host": _from_host,
+    "debian": _from_debian,
+}

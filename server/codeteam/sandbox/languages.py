@@ -1,0 +1,89 @@
+"""What the sandbox knows of each programming language: one row a language, with builders of command lines.
+
+The command lines work in every sandbox: `python3` and `ruff` are found on the PATH, tools through `CODETEAM_TOOLS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+REPORT = ".codeteam/report.xml"
+"""Where the test runner writes its JUnit report, in the work folder."""
+COVERAGE = ".codeteam/coverage.json"
+"""Where coverage.py writes its JSON report, in the work folder."""
+RUFF_RULES = ("E", "F", "W", "B", "S", "UP", "SIM", "C4", "PIE", "PERF", "RUF", "ASYNC", "BLE", "DTZ", "PLE", "PLW")
+RUFF_IGNORED = ("S101", "E501", "W292", "W391", "RUF001", "RUF002", "RUF003")
+"""Asserts belong into tests; the rest is taste, or an editor's work."""
+_TOOL = (
+    "import os, runpy, sys; sys.path.insert(0, os.environ['CODETEAM_TOOLS']); "
+    "sys.argv[0] = sys.argv.pop(1); runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+"""Runs a module of the tools with the tools' own packages first, and never one from the work folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A row of the table."""
+
+    name: str
+    endings: tuple[str, ...]
+    run_argv: Callable[[str], tuple[str, ...]]
+    """The command that runs the program at a path."""
+    test_argv: Callable[[Sequence[str], str, Sequence[str]], tuple[str, ...]]
+    """From test files, the report's path and what coverage is measured of (none for no coverage)."""
+    lint_argvs: Callable[[Sequence[str]], tuple[tuple[str, tuple[str, ...]], ...]]
+    """From files, the name and the command of each static check."""
+    path_variable: str
+    """Environment variable of folders that imports are looked for in."""
+
+
+def python_run(path: str) -> tuple[str, ...]:
+    return ("python3", path)
+
+
+def python_test(
+    paths: Sequence[str], report_path: str = REPORT, coverage_sources: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Pytest with a JUnit report, values of local variables in failures, and coverage of the sources (folders or modules)."""
+    coverage = [f"--cov={source}" for source in coverage_sources]
+    if coverage:
+        coverage += [f"--cov-report=json:{COVERAGE}", "--no-cov-on-fail"]
+    return (
+        "python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--showlocals", "--tb=short", "--color=no",
+        f"--junitxml={report_path}", *coverage, "--", *paths,
+    )  # fmt: skip
+
+
+def python_lint(paths: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (("ruff", ruff(paths)), ("mypy", mypy(paths)))
+
+
+def ruff(paths: Sequence[str]) -> tuple[str, ...]:
+    """Findings as one JSON list on stdout; exit code 1 when there are any. No configuration of the files' is read."""
+    return (
+        "ruff", "check", "--isolated", "--no-cache", "--output-format=json", "--target-version=py311",
+        f"--select={','.join(RUFF_RULES)}", f"--ignore={','.join(RUFF_IGNORED)}", "--", *paths,
+    )  # fmt: skip
+
+
+def mypy(paths: Sequence[str]) -> tuple[str, ...]:
+    """Findings as one JSON object a line on stdout; exit code 1 when there are any."""
+    return (
+        "python3", "-P", "-c", _TOOL, "mypy", "--output=json", "--config-file=/dev/null", "--cache-dir=/dev/null",
+        "--ignore-missing-imports", "--check-untyped-defs", "--explicit-package-bases", "--namespace-packages",
+        "--no-error-summary", "--", *paths,
+    )  # fmt: skip
+
+
+LANGUAGES = {
+    "python": Language(
+        name="python",
+        endings=(".py", ".pyi"),
+        run_argv=python_run,
+        test_argv=python_test,
+        lint_argvs=python_lint,
+        path_variable="PYTHONPATH",
+    )
+}
+"""By the name in `Settings.language`."""

@@ -1,0 +1,258 @@
+"""The conversation with the supervisor (`supervisor.py`), from outside.
+
+A frame is one byte of kind, four bytes of length (big-endian) and the payload. To the supervisor: `R` the request as
+JSON; for each file `F` its path and `D` its chunks; `I` chunks of standard input; `G` go. From it: once `H`, a greeting
+as JSON; then for each request `O` and `E` output as it comes, `X` the end as JSON, for each collected file `C` its path
+and `D` its chunks, `L` each file left behind with the reason, and `Z`; or `P` why the work folder could not be set up,
+and `Z`. What comes out of a sandbox is hostile until checked, although no program in it can reach this channel.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from codeteam.domain.evidence import RunResult
+from codeteam.sandbox.interface import Command, Limits, OnOutput, Outcome
+
+HEADER = struct.Struct(">cI")
+CHUNK = 256 * 1024
+LARGEST_FRAME = 1024 * 1024
+MOST_FILES = 2000
+"""Files brought back from one run at most."""
+
+
+class ProtocolError(Exception):
+    """The other end does not speak as the supervisor does."""
+
+
+class WorkFolderWrecked(Exception):
+    """Programs left the work folder in a state in which nothing can be written: full, for the most part."""
+
+
+class Frames:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Whole frames so far.
+
+        Raises:
+            ProtocolError: a frame is larger than any that the supervisor sends.
+        """
+        self._buffer += chunk
+        while len(self._buffer) >= HEADER.size:
+            kind, size = HEADER.unpack_from(self._buffer)
+            if size > LARGEST_FRAME:
+                raise ProtocolError(f"a frame of {size} bytes")
+            end = HEADER.size + size
+            if len(self._buffer) < end:
+                return
+            payload = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            yield kind, payload
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the supervisor says of the place it is in."""
+
+    python: str
+    """Version, for example "3.12.4"."""
+    implementation: str
+    machine: str
+    system: str
+    """As `sys.platform`."""
+    libc: str
+    """"glibc", or empty for others."""
+    libc_version: str
+    uid: int
+    markers: Mapping[str, str]
+    """Text of each marker file asked for; empty where it is not there."""
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Greeting:
+        """Raises ProtocolError when it is not a greeting."""
+        try:
+            return cls(**json.loads(payload))
+        except (ValueError, TypeError) as error:
+            raise ProtocolError(f"not a greeting: {error}") from error
+
+
+def encode_request(
+    command: Command, env: Mapping[str, str], limits: Limits, rlimits: Mapping[str, int]
+) -> Iterator[bytes]:
+    """The request in pieces to be sent one after the other.
+
+    Raises:
+        ValueError: a path is absolute, empty, or climbs out of the work folder.
+    """
+    for path in (*command.files, *command.executable):
+        check_path(path)
+    for path in command.remove:
+        if path != ".":
+            check_path(path)
+    if not command.argv or any("\0" in word for word in command.argv):
+        raise ValueError("argv must hold at least one word, and no NUL")
+    yield _frame(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
+    for path, content in command.files.items():
+        yield _frame(b"F", path.encode())
+        yield from _chunks(b"D", content)
+    yield from _chunks(b"I", command.stdin)
+    yield _frame(b"G", b"")
+
+
+def check_path(path: str) -> None:
+    """Raises ValueError unless the path is relative, POSIX, normal and encodable."""
+    parts = path.split("/")
+    if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"not a path inside the work folder: {path!r}")
+    path.encode()
+
+
+class Reading:
+    """Gathers the frames of one run into an `Outcome`."""
+
+    def __init__(self, command: Command, limits: Limits, on_output: OnOutput | None) -> None:
+        self._command = command
+        self._limits = limits
+        self._on_output = on_output
+        self._streams = {b"O": bytearray(), b"E": bytearray()}
+        self._exit: _Exit | None = None
+        self._files: dict[str, bytearray] = {}
+        self._current: bytearray | None = None
+        self._room = limits.results
+        self._dropped: list[tuple[str, str]] = []
+        self._problem = ""
+        self.done = False
+
+    def take(self, kind: bytes, payload: bytes) -> None:
+        """Raises ProtocolError on what the supervisor would not say here."""
+        if self.done:
+            raise ProtocolError("more after the end")
+        if kind in self._streams:
+            self._output(kind, payload)
+        elif kind == b"X":
+            self._exit = _Exit.parse(payload)
+        elif kind == b"C":
+            self._open(payload)
+        elif kind == b"D" and self._current is not None and len(payload) <= self._room:
+            self._current += payload
+            self._room -= len(payload)
+        elif kind == b"L":
+            self._drop(payload)
+        elif kind == b"P":
+            self._problem = payload.decode("utf-8", "replace")
+        elif kind == b"Z":
+            self.done = True
+        else:
+            raise ProtocolError(f"unexpected frame {kind!r}")
+
+    def outcome(self) -> Outcome:
+        """The whole outcome, after `done`.
+
+        Raises:
+            WorkFolderWrecked: the supervisor could not write the files.
+            ProtocolError: it never said how the program ended.
+        """
+        if self._problem:
+            raise WorkFolderWrecked(self._problem)
+        if self._exit is None:
+            raise ProtocolError("no end of the program")
+        return self._build(self._exit)
+
+    def cut_short(self, *, seconds: float, timed_out: bool, out_of_memory: bool, notice: str) -> Outcome:
+        """The outcome of a run whose sandbox ended under it."""
+        code = self._exit.code if self._exit is not None else -9
+        timed_out = timed_out or (self._exit is not None and self._exit.timed_out)
+        end = _Exit(code, seconds, timed_out, self._exit is not None and self._exit.truncated, out_of_memory)
+        return self._build(end, notice)
+
+    def _build(self, end: _Exit, notice: str = "") -> Outcome:
+        stdout, stderr = bytes(self._streams[b"O"]), bytes(self._streams[b"E"])
+        run = RunResult(
+            argv=self._command.argv,
+            exit_code=end.code,
+            stdout=stdout.decode("utf-8", "replace"),
+            stderr=stderr.decode("utf-8", "replace"),
+            seconds=end.seconds,
+            timed_out=end.timed_out,
+            out_of_memory=end.oom,
+            truncated=end.truncated,
+        )
+        files = {path: bytes(content) for path, content in self._files.items()}
+        return Outcome(run, files, stdout, stderr, tuple(self._dropped), notice)
+
+    def _output(self, kind: bytes, payload: bytes) -> None:
+        stream = self._streams[kind]
+        if len(stream) + len(payload) > self._limits.output:
+            raise ProtocolError("more output than asked for")
+        stream += payload
+        if self._on_output is not None:
+            self._on_output("stdout" if kind == b"O" else "stderr", payload)
+
+    def _open(self, payload: bytes) -> None:
+        try:
+            path = payload.decode()
+            check_path(path)
+        except ValueError as error:
+            raise ProtocolError("a path that would escape") from error
+        if path in self._files or len(self._files) >= MOST_FILES:
+            raise ProtocolError("a file twice, or too many")
+        self._current = self._files[path] = bytearray()
+
+    def _drop(self, payload: bytes) -> None:
+        try:
+            path, reason = json.loads(payload)
+        except (ValueError, TypeError) as error:
+            raise ProtocolError("not a dropped file") from error
+        if len(self._dropped) < 200:
+            self._dropped.append((str(path), str(reason)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Exit:
+    code: int
+    seconds: float
+    timed_out: bool = False
+    truncated: bool = False
+    oom: bool = field(default=False)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> _Exit:
+        try:
+            end = cls(**json.loads(payload))
+        except (ValueError, TypeError) as error:
+            raise ProtocolError(f"not an end: {error}") from error
+        if not isinstance(end.code, int):
+            raise ProtocolError("not an exit code")
+        return end
+
+
+def _request(command: Command, env: Mapping[str, str], limits: Limits, rlimits: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "argv": list(command.argv),
+        "env": dict(env),
+        "timeout": command.timeout,
+        "remove": list(command.remove),
+        "executable": list(command.executable),
+        "collect": list(command.collect),
+        "output": limits.output,
+        "results": limits.results,
+        "count": MOST_FILES,
+        "rlimits": dict(rlimits),
+    }
+
+
+def _frame(kind: bytes, payload: bytes) -> bytes:
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def _chunks(kind: bytes, content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), CHUNK):
+        yield _frame(kind, content[start : start + CHUNK])
