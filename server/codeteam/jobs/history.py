@@ -7,8 +7,10 @@ what it finds; a job without an end whose owner is gone was interrupted.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -22,6 +24,7 @@ from codeteam.domain.task import Task
 from codeteam.jobs.owner import Owner, process_start
 from codeteam.wire import VERSION, Codec
 
+_USER_INFO = re.compile(r"//[^/@]*@")
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process's transaction, which take milliseconds."""
 
@@ -102,6 +105,7 @@ class History:
     def add(self, task: Task, *, workspace: str = "") -> None:
         """Remember a job before anything happens to it; this process owns it."""
         owner = self._owner = self._owner or Owner(os.getpid(), process_start(os.getpid()))
+        task = _without_password(task)
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -291,6 +295,12 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
+
+
+def _without_password(task: Task) -> Task:
+    """A base URL may carry a name and a password, which are no one's business later."""
+    url = _USER_INFO.sub("//[secret]@", task.settings.base_url)
+    return dataclasses.replace(task, settings=dataclasses.replace(task.settings, base_url=url))
 
 
 def _storable(text: str) -> str:

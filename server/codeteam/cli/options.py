@@ -1,0 +1,73 @@
+"""Options made from the settings, and settings made from options, the user's file and the workspace's."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+from codeteam.cli.terminal import tell
+from codeteam.domain.errors import BadInput
+from codeteam.domain.settings import Settings
+from codeteam.workspace.configuration import config_folder, parse_settings, user_settings, workspace_settings
+
+_SWITCHES = {"require_tests": "--no-tests", "require_docs": "--no-docs"}
+_WHERE = "command line"
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """An option for every setting; nothing is checked here, so that every message comes from one place."""
+    group = parser.add_argument_group("settings")
+    for field in fields(Settings):
+        doc = str(field.metadata["doc"]).replace("%", "%%")
+        if field.name in _SWITCHES:
+            group.add_argument(
+                _SWITCHES[field.name], dest=_dest(field.name), action="store_const", const=False, help=f"Not: {doc}"
+            )
+        else:
+            name = field.name.replace("_", "-")
+            group.add_argument(f"--{name}", dest=_dest(field.name), metavar=name.rpartition("-")[2].upper(), help=doc)
+
+
+def settings_from(args: argparse.Namespace, root: Path, environ: Mapping[str, str]) -> Settings:
+    """Options win over the workspace's file, which may only tighten the user's own.
+
+    Raises:
+        BadInput: an option's value is wrong; what is wrong in a file is told and ignored.
+    """
+    settings, problems = user_settings(config_folder(environ))
+    settings, more = workspace_settings(root, settings)
+    for problem in (*problems, *more):
+        tell(f"warning: {problem}")
+    given = {
+        field.name.replace("_", "-"): _typed(value, type(field.default))
+        for field in fields(Settings)
+        if (value := getattr(args, _dest(field.name))) is not None
+    }
+    settings, wrong = parse_settings(given, where=_WHERE, base=settings)
+    if wrong:
+        raise BadInput(" ".join(wrong), "See `--help` of the command.")
+    if settings.sandbox.value == "local":
+        tell("warning: generated code runs on this machine without isolation (sandbox: local).")
+    return settings
+
+
+def with_model(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """The settings with the environment's model where none was chosen."""
+    return settings if settings.model else replace(settings, model=environ.get("CODETEAM_MODEL", ""))
+
+
+def _dest(name: str) -> str:
+    return f"setting_{name}"
+
+
+def _typed(text: object, kind: type) -> object:
+    """Numbers as numbers; what is none stays text, and is refused with the message of the setting."""
+    if isinstance(text, str) and kind in (int, float):
+        for number in (int, float):
+            try:
+                return number(text)
+            except ValueError:
+                continue
+    return text

@@ -1,0 +1,128 @@
+"""How running jobs look: a live table on a terminal, plain lines otherwise, nothing when it shall be quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from codeteam.cli.terminal import harmless, tell
+from codeteam.cli.words import event_in_words
+from codeteam.domain.events import END, Event, Noted, Queued, Replied, SentBack, Stalled, StepFinished, StepStarted
+from codeteam.domain.evidence import Usage
+from codeteam.domain.task import Task
+from codeteam.jobs.history import title_of
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_LINES = 8
+"""Steps of a job that the live table shows at once."""
+
+
+class View(Protocol):
+    def show(self, job: str, event: Event) -> None:
+        """Take note of an event of a job."""
+
+
+@contextlib.contextmanager
+def open_view(tasks: Sequence[Task], *, quiet: bool) -> Iterator[View]:
+    if quiet:
+        yield _Quiet()
+    elif sys.stderr.isatty():
+        from rich.console import Console  # noqa: PLC0415 - only where it is seen
+        from rich.live import Live  # noqa: PLC0415
+
+        table = _Table(tasks)
+        with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
+            yield table
+    else:
+        yield _Plain(tasks)
+
+
+class _Quiet:
+    def show(self, job: str, event: Event) -> None:
+        """Nothing."""
+
+
+class _Plain:
+    """A line for each event that says something new."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._start = time.monotonic()
+        self._names = {task.job: f"{_name(task)}: " if len(tasks) > 1 else "" for task in tasks}
+        for task in tasks:
+            tell(f"job {task.job}: {task.intent.value} {_name(task)}")
+
+    def show(self, job: str, event: Event) -> None:
+        if isinstance(event, (Replied, *END)):
+            return  # the step says it, and the summary does
+        for line in event_in_words(event).splitlines():
+            tell(f"[{time.monotonic() - self._start:6.1f}s] {self._names[job]}{line}")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the table knows of one job."""
+
+    name: str
+    start: float
+    iteration: int = 0
+    usage: Usage = Usage()
+    now: str = "starting"
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    """A mark and what is said."""
+    seconds: float | None = None
+    """How long it took, once it has ended."""
+
+
+class _Table:
+    """Everything that runs, redrawn in place."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._jobs = {task.job: _Progress(f"{task.intent.value} {_name(task)}", time.monotonic()) for task in tasks}
+
+    def show(self, job: str, event: Event) -> None:
+        progress = self._jobs[job]
+        words = harmless(event_in_words(event))
+        match event:
+            case Replied():
+                progress.usage += event.usage
+            case Queued() | StepStarted():
+                progress.now = words
+                progress.iteration = max(progress.iteration, getattr(event, "iteration", 0))
+            case StepFinished():
+                progress.steps.append(("✓", words))
+            case SentBack() | Stalled():
+                progress.steps.append(("↺", words))
+            case Noted():
+                progress.steps.append(("·", words))
+            case _ if isinstance(event, END):
+                progress.now = words.partition("\n")[0]
+                progress.seconds = time.monotonic() - progress.start
+            case _:
+                pass
+
+    def rendered(self) -> Group:
+        from rich.console import Group  # noqa: PLC0415
+        from rich.spinner import Spinner  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 - Text takes no markup: what models say is not styling
+
+        parts: list[Text | Spinner] = []
+        for job in self._jobs.values():
+            seconds = job.seconds if job.seconds is not None else time.monotonic() - job.start
+            drafts = f"draft {job.iteration} · " if job.iteration else ""
+            parts.append(Text(f"{job.name}  ", style="bold", overflow="ellipsis", no_wrap=True))
+            parts.append(Text(f"  {drafts}{job.usage.tokens} tokens · {seconds:.0f} s", style="dim"))
+            shown = job.steps[-_LINES:] if len(self._jobs) == 1 else []
+            parts += [Text(f"  {mark} {said}", overflow="ellipsis", no_wrap=True) for mark, said in shown]
+            now = Text(job.now, style="cyan", overflow="ellipsis", no_wrap=True)
+            parts.append(Spinner("dots", text=now) if job.seconds is None else now)
+        return Group(*parts)
+
+
+def _name(task: Task) -> str:
+    return harmless(task.document.path if task.document else title_of(task))
