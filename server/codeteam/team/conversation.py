@@ -1,0 +1,235 @@
+"""The other arrangement: the same agents and sandbox in AutoGen's `SelectorGroupChat`, a model choosing who speaks.
+
+It is there so that users can compare; the gates that judge the outcome are those of the pipeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
+from autogen_agentchat.base import Response, TaskResult
+from autogen_agentchat.conditions import FunctionalTermination, MaxMessageTermination
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
+from autogen_agentchat.teams import SelectorGroupChat
+from autogen_core import CancellationToken
+
+from codeteam.domain.artifacts import Draft, Feedback, Plan, Review, Tests
+from codeteam.domain.errors import OutOfBudget
+from codeteam.domain.events import Drafted, Planned, Replied, SentBack, TestsWritten
+from codeteam.domain.evidence import Gate, RunResult, Usage
+from codeteam.domain.findings import Finding
+from codeteam.domain.source import SourceFile
+from codeteam.team import checks, context, replies, splice
+from codeteam.team.budget import Budget
+from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
+from codeteam.team.gates import Bench, judge
+from codeteam.team.models import Model
+from codeteam.team.replies import MalformedReply, ReviewReply
+from codeteam.team.roles import cost, voice
+
+MOST_ROUNDS = 30
+"""Messages at most, the task included, as in the source article."""
+
+_DESCRIPTIONS = {
+    "architect": "Analyses the requirement and designs the interfaces. Speaks first, and when the team is stuck.",
+    "developer": "Writes the code. Speaks after the architect, and whenever the code has to be corrected.",
+    "executor": "Runs the code and the tests in the sandbox. Speaks after the developer, and after the tester.",
+    "reviewer": "Reviews the code. Speaks after the executor reported that the code runs.",
+    "tester": "Writes the tests. Speaks after the reviewer approved.",
+}
+
+
+async def conversation(bench: Bench, models: Mapping[str, Model], budget: Budget) -> Gate | None:
+    """Let the team talk until the outcome is accepted or thirty messages are spoken; see `bench.best`."""
+    talk = _Talk(bench, models)
+    token = CancellationToken()
+    listening = asyncio.ensure_future(talk.listen(token, budget))
+    try:
+        return await asyncio.shield(listening)
+    except asyncio.CancelledError:
+        # A team hangs on a plain cancel until the call in flight ends; its token closes the connection at once.
+        token.cancel()
+        listening.cancel()
+        await asyncio.wait({listening}, timeout=1)
+        raise
+
+
+class _Talk:
+    """What was said, read into artifacts as it is said."""
+
+    def __init__(self, bench: Bench, models: Mapping[str, Model]) -> None:
+        self.bench = bench
+        self.plan: Plan | None = None
+        self.draft: Draft | None = None
+        self.review: ReviewReply | None = None
+        self.tests: Tests | None = None
+        self.done = False
+        self._models = models
+        self._spent: dict[str, Usage] = {}
+        # One voice a speaker, the selector with the architect's model: each counts what it uses.
+        self._voices = {role: voice(models[role], role) for role in models}
+        self._voices["selector"] = voice(models["architect"], "selector")
+
+    async def listen(self, token: CancellationToken, budget: Budget) -> Gate | None:
+        await self.bench.executor.prepare(())
+        async for message in self._team().run_stream(task=self._opening(), cancellation_token=token):
+            if isinstance(message, TaskResult):
+                continue
+            self._hear(message, budget)
+            try:
+                budget.check()
+            except OutOfBudget as error:
+                await self._judged()
+                return Gate("budget", False, error.message)
+        await self._judged()
+        if self.done:
+            return None
+        return Gate("iterations", False, f"the limit of {MOST_ROUNDS} rounds is reached")
+
+    def _team(self) -> SelectorGroupChat:
+        agents = [
+            AssistantAgent(
+                role,
+                self._voices[role],
+                description=_DESCRIPTIONS[role],
+                system_message=context.system_prompt(self.bench.task, role)[0],
+            )
+            for role in ("architect", "developer", "reviewer", "tester")
+        ]
+        return SelectorGroupChat(
+            [agents[0], agents[1], _ExecutorAgent(self), agents[2], agents[3]],
+            model_client=self._voices["selector"],
+            termination_condition=MaxMessageTermination(MOST_ROUNDS) | FunctionalTermination(lambda _: self.done),
+            allow_repeated_speaker=True,
+        )
+
+    def _opening(self) -> str:
+        return context.architect_message(self.bench.task)
+
+    def _hear(self, message: BaseAgentEvent | BaseChatMessage, budget: Budget) -> None:
+        self._count(budget)
+        if not isinstance(message, TextMessage) or message.source not in self._models:
+            return
+        text, role = message.content, message.source
+        used = message.models_usage
+        usage = Usage(1, used.prompt_tokens, used.completion_tokens) if used else Usage(1)
+        prompt = context.system_prompt(self.bench.task, role)[1]
+        iteration = self.draft.iteration if self.draft else 0
+        model = self._models[role]
+        self.bench.record(Replied(role, iteration, model.spec, text, cost(usage, model.traits), 0.0, prompt))
+        try:
+            self._read(role, text)
+        except (MalformedReply, splice.OutOfScope) as error:
+            self.bench.record(SentBack(iteration, Feedback("scope", str(error), "")))
+
+    def _count(self, budget: Budget) -> None:
+        """Spend what the speakers used since the last look."""
+        for role, client in self._voices.items():
+            model = self._models["architect" if role == "selector" else role]
+            before = self._spent.get(role, Usage())
+            now = client.usage
+            fresh = Usage(
+                now.calls - before.calls,
+                now.prompt_tokens - before.prompt_tokens,
+                now.completion_tokens - before.completion_tokens,
+            )
+            if fresh.calls:
+                budget.spend(cost(fresh, model.traits))
+                self._spent[role] = now
+
+    def _read(self, role: str, text: str) -> None:
+        task = self.bench.task
+        if role == "architect":
+            self.plan = self.bench.plan = read_plan(task, text)
+            self.bench.plans += 1
+            self.bench.record(Planned(self.plan, self.bench.plans))
+        elif role == "developer":
+            files = splice.drafted_files(task, self.plan or default_plan(task), replies.fences(text))
+            self.draft = Draft(self.draft.iteration + 1 if self.draft else 1, files)
+            self.review = None
+            self.bench.record(Drafted(self.draft))
+        elif role == "reviewer":
+            self.review = replies.metadata(text, ReviewReply)
+        elif role == "tester":
+            self.tests = Tests(splice.tester_files(task, replies.fences(text)))
+            self.bench.record(TestsWritten(self.tests))
+
+    async def report(self) -> str:
+        """What the executor says: how the latest draft does, in all that can be run by now."""
+        if self.draft is None:
+            return "There is no code to run yet."
+        if self.plan and self.plan.dependencies:
+            problems = await self.bench.executor.prepare(self.plan.dependencies)
+            if problems:
+                return "; ".join(f"{problem.requirement}: {problem.message}" for problem in problems)
+        run = await self.bench.executor.run(self.draft.iteration, self.draft.files)
+        if not run.ok:
+            return f"The code does not run.\n\n{run.stderr[-2000:]}"
+        if self.review is None:
+            return "The code runs."
+        if self.tests is None:
+            return "The code runs; there are no tests yet."
+        await self._judged()
+        best = self.bench.best
+        if best and best.feedback is None and best.quality and best.quality >= self.bench.task.settings.asked_quality:
+            self.done = True
+            return "Everything passes. The work is done."
+        return best.feedback.text if best and best.feedback else "The tests ran."
+
+    async def _judged(self) -> None:
+        """The pipeline's gates on the latest draft, with what was said in the place of new calls."""
+        if self.draft is None or self.done:
+            return
+        bench = self.bench
+        bench.plan = self.plan or default_plan(bench.task)
+        bench.team = Team(self._no_plan, self._no_draft, self._same_tests, self._code_at_fault, self._last_review)
+        bench.tests = None
+        if self.tests is not None:
+            bench.tests = asyncio.get_running_loop().create_future()
+            bench.tests.set_result(self.tests)
+        found = await judge(bench, self.draft)
+        bench.best = found if bench.best is None or found.rank >= bench.best.rank else bench.best
+
+    async def _no_plan(self, history: Sequence[str]) -> Plan:
+        return self.bench.plan
+
+    async def _no_draft(self, iteration: int, plan: Plan, draft: Draft | None, said: Feedback | None) -> Feedback:
+        return Feedback("scope", "", "")
+
+    async def _same_tests(self, plan: Plan, complaint: str) -> Tests:
+        return self.tests or Tests(())
+
+    async def _code_at_fault(self, plan: Plan, tests: Tests, failures: str) -> Fault:
+        return Fault(False, "", None)
+
+    async def _last_review(
+        self,
+        iteration: int,
+        plan: Plan | None,
+        files: Sequence[SourceFile],
+        run: RunResult | None,
+        static: Sequence[Finding],
+    ) -> Review:
+        counts = self._models["reviewer"].traits.verdict_counts
+        reply = self.review or ReviewReply(approved=False, comment="The reviewer has not spoken of this draft.")
+        return verdict(reply, checks.located(reply.findings, files)[0], static, counts)
+
+
+class _ExecutorAgent(BaseChatAgent):
+    """Runs the latest draft in the sandbox when it is given the word."""
+
+    def __init__(self, talk: _Talk) -> None:
+        super().__init__("executor", _DESCRIPTIONS["executor"])
+        self._talk = talk
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        return (TextMessage,)
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        return Response(chat_message=TextMessage(content=await self._talk.report(), source=self.name))
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        """Nothing is kept between turns."""

@@ -1,0 +1,231 @@
+"""The roles as callables: what each is asked, how its reply is read, and the one chance to mend a malformed one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile, Review, Tests
+from codeteam.domain.errors import UnreadableReply
+from codeteam.domain.events import Event, Noted, Replied
+from codeteam.domain.evidence import RunResult
+from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Task
+from codeteam.team import checks, context, python_code, replies, splice
+from codeteam.team.budget import Budget
+from codeteam.team.examples import called_names, read_examples
+from codeteam.team.models import Model
+from codeteam.team.replies import FaultReply, MalformedReply, PlanReply, ReviewReply
+from codeteam.team.roles import ask
+from codeteam.team.stall import signature
+
+_T = TypeVar("_T")
+Record = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The tester's word on a failing test."""
+
+    in_test: bool
+    reason: str
+    tests: Tests | None
+    """The corrected files when the test was wrong; None leaves the failing tests out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """One callable a role; a test's team is a few plain functions."""
+
+    plan: Callable[[Sequence[str]], Awaitable[Plan]]
+    """From what was tried so far."""
+    develop: Callable[[int, Plan, Draft | None, Feedback | None], Awaitable[Draft | Feedback]]
+    """Iteration, plan, last draft and why it was sent back; Feedback when the reply oversteps its scope."""
+    write_tests: Callable[[Plan, str], Awaitable[Tests]]
+    """Plan, and what was wrong with the last tests, empty the first time."""
+    arbitrate: Callable[[Plan, Tests, str], Awaitable[Fault]]
+    """Plan, tests and what fails."""
+    review: Callable[[int, Plan | None, Sequence[SourceFile], RunResult | None, Sequence[Finding]], Awaitable[Review]]
+    """Iteration, plan, files, how they ran, and the static findings."""
+
+
+def assemble(task: Task, models: Mapping[str, Model], budget: Budget, record: Record) -> Team:
+    """The team of AutoGen agents for a task; `models` by role name."""
+    crew = _Crew(task, models, budget, record)
+    return Team(crew.plan, crew.develop, crew.write_tests, crew.arbitrate, crew.review)
+
+
+class _Crew:
+    def __init__(self, task: Task, models: Mapping[str, Model], budget: Budget, record: Record) -> None:
+        self._task = task
+        self._models = models
+        self._budget = budget
+        self._record = record
+
+    async def plan(self, history: Sequence[str]) -> Plan:
+        message = context.architect_message(self._task, history)
+        weak = not self._models["architect"].traits.verdict_counts
+        try:
+            return await self._converse("architect", 0, message, lambda text: read_plan(self._task, text))
+        except UnreadableReply:
+            if not weak:
+                raise
+            self._record(Noted("The architect's plan could not be read; the team goes on with a plan of one file."))
+            return default_plan(self._task)
+
+    async def develop(
+        self, iteration: int, plan: Plan, draft: Draft | None, feedback: Feedback | None
+    ) -> Draft | Feedback:
+        message = context.developer_message(self._task, plan, draft, feedback)
+
+        def read(text: str) -> Draft | Feedback:
+            try:
+                files = splice.drafted_files(self._task, plan, replies.fences(text))
+            except splice.OutOfScope as error:
+                return Feedback("scope", str(error), signature("scope", str(error)))
+            return Draft(iteration, files, replies.prose(text)[:1000])
+
+        return await self._converse("developer", iteration, message, read)
+
+    async def write_tests(self, plan: Plan, complaint: str) -> Tests:
+        message = context.tester_message(self._task, plan)
+        if complaint:
+            message += f"\n\n## Your last tests were refused\n\n{complaint}"
+        return await self._converse("tester", 0, message, self._read_tests)
+
+    def _read_tests(self, text: str) -> Tests:
+        try:
+            return Tests(splice.tester_files(self._task, replies.fences(text)), replies.prose(text)[:1000])
+        except splice.OutOfScope as error:
+            raise MalformedReply(str(error)) from error
+
+    async def arbitrate(self, plan: Plan, tests: Tests, failures: str) -> Fault:
+        message = context.arbiter_message(self._task, plan, tests, failures)
+
+        def read(text: str) -> Fault:
+            verdict = replies.metadata(text, FaultReply)
+            if verdict.fault == "code":
+                return Fault(False, verdict.reason, None)
+            try:
+                files = splice.tester_files(self._task, replies.fences(text))
+            except (MalformedReply, splice.OutOfScope):
+                return Fault(True, verdict.reason, None)
+            return Fault(True, verdict.reason, Tests(files, verdict.reason))
+
+        return await self._converse("tester", 0, message, read, prompt="arbiter", schema=None)
+
+    async def review(
+        self,
+        iteration: int,
+        plan: Plan | None,
+        files: Sequence[SourceFile],
+        run: RunResult | None,
+        static: Sequence[Finding],
+    ) -> Review:
+        message = context.reviewer_message(self._task, plan, files, run, static)
+        counts = self._models["reviewer"].traits.verdict_counts
+        try:
+            reply = await self._converse(
+                "reviewer", iteration, message, lambda text: replies.metadata(text, ReviewReply), schema=ReviewReply
+            )
+        except UnreadableReply:
+            if counts:
+                raise
+            reply = ReviewReply(approved=True, findings=[], comment="The reviewer's reply could not be read.")
+        found, dropped = checks.located(reply.findings, files)
+        if dropped:
+            self._record(Noted(f"{dropped} of the reviewer's findings quote code that is not there, and were dropped."))
+        return verdict(reply, found, static, counts)
+
+    async def _converse(
+        self,
+        role: str,
+        iteration: int,
+        message: str,
+        read: Callable[[str], _T],
+        *,
+        prompt: str = "",
+        schema: type[BaseModel] | None = None,
+    ) -> _T:
+        """Ask, read, and show a malformed reply its error once.
+
+        Raises:
+            UnreadableReply: the second reply is malformed too.
+        """
+        system, prompt_hash = context.system_prompt(self._task, prompt or role)
+        messages = [("user", message)]
+        for attempt in (1, 2):
+            self._budget.check()
+            model = self._models[role]
+            try:
+                reply = await ask(model, role, system, messages, schema=schema)
+            except Exception as error:
+                if usage := getattr(error, "usage", None):
+                    self._budget.spend(usage)
+                raise
+            self._budget.spend(reply.usage)
+            self._record(Replied(role, iteration, reply.model, reply.text, reply.usage, reply.seconds, prompt_hash))
+            try:
+                return read(reply.text)
+            except MalformedReply as error:
+                if attempt == 2:
+                    raise UnreadableReply(
+                        f"The {role}'s model ({model.spec}) did not keep to the format it was asked for: {error}",
+                        "Try again, or choose a stronger model with --model or the setting codeteam.model.",
+                    ) from error
+                messages += [("assistant", reply.text), ("user", f"{error}")]
+        raise AssertionError("unreachable")  # pragma: no cover
+
+
+def verdict(reply: ReviewReply, found: Sequence[Finding], static: Sequence[Finding], counts: bool) -> Review:
+    """A review from the reviewer's words and the static checks.
+
+    A model's approval alone never approves: static errors forbid it. A weak model's word adds findings, as hints to
+    the reader, and decides nothing. A rejection needs something to act on: a located error, or a comment.
+    """
+    if not counts:
+        found = [finding for finding in found if finding.confidence >= 0.5]
+    errors = [finding for finding in static if finding.severity is Severity.ERROR]
+    located_errors = [finding for finding in found if finding.severity is Severity.ERROR]
+    rejected = counts and (bool(located_errors) or (not reply.approved and bool(found or reply.comment)))
+    return Review(not errors and not rejected, checks.worst(static, found), reply.comment[:1000], counts)
+
+
+def read_plan(task: Task, text: str) -> Plan:
+    """The plan of an architect's reply.
+
+    Raises:
+        MalformedReply: no readable metadata, a path outside the workspace, only tests planned.
+    """
+    reply = replies.metadata(text, PlanReply)
+    interfaces: dict[str, str] = {}
+    for fence in replies.fences(text):
+        if fence.path and fence.language != "json":
+            interfaces[fence.path.removeprefix("./")] = fence.text
+    files = [
+        PlannedFile(path, item.purpose, interfaces.get(path, ""))
+        for item in reply.files
+        if not python_code.is_test(path := replies.safe_path(item.path))
+    ]
+    if task.document and task.document.path.endswith(".py") and task.document.path not in {file.path for file in files}:
+        files.insert(0, PlannedFile(task.document.path, "the document", interfaces.get(task.document.path, "")))
+    if not files:
+        raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
+    return Plan(replies.prose(text)[:4000], tuple(files), tuple(reply.dependencies), tuple(reply.criteria))
+
+
+def default_plan(task: Task) -> Plan:
+    """A plan of one file, made without a model: the document itself, or a module named for what the examples call."""
+    if task.document and not task.document.path.lower().endswith((".md", ".markdown", ".txt", ".rst")):
+        outline = python_code.signatures(task.document.text)
+        return Plan("", (PlannedFile(task.document.path, "", outline),))
+    names = called_names(read_examples(task.requirement).run)
+    stem = names[0].lower() if names and names[0].isidentifier() else "solution"
+    path, number = f"{stem}.py", 2
+    while path in task.listing:
+        path, number = f"{stem}_{number}.py", number + 1
+    return Plan("", (PlannedFile(path, "", ""),))

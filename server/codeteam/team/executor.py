@@ -1,0 +1,217 @@
+"""The executor: the role without a model. Everything that is written is run here, in the sandbox, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.events import Executed, Noted
+from codeteam.domain.evidence import RunResult, TestReport
+from codeteam.domain.findings import Finding
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Task
+from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
+from codeteam.sandbox.languages import COVERAGE, LANGUAGES, REPORT
+from codeteam.team import checks, python_code
+from codeteam.team.crew import Record
+from codeteam.team.examples import TEST_PATH, Example, acceptance_test
+
+_RUNNER = "codeteam_run.py"
+_RAN = ".codeteam/ran"
+
+_IMPORT_ALL = '''"""Imports every module of a draft; the marker at the end tells a clean end from an early exit."""
+import importlib
+import os
+import runpy
+import sys
+
+for entry in reversed({roots!r}):
+    sys.path.insert(0, os.path.abspath(entry))
+for name, path in {modules!r}:
+    if name:
+        importlib.import_module(name)
+    else:
+        runpy.run_path(path, run_name="codeteam_check")
+os.makedirs(".codeteam", exist_ok=True)
+with open({marker!r}, "w") as file:
+    file.write({token!r})
+'''
+
+
+class Executor:
+    """Runs drafts and tests of one task; an async context manager that holds the job's sandbox session."""
+
+    def __init__(self, task: Task, sandbox: Sandbox, record: Record, token: str) -> None:
+        self._task = task
+        self._sandbox = sandbox
+        self._record = record
+        self._token = token
+        self._stack = AsyncExitStack()
+        self._language = LANGUAGES[task.settings.language]
+        self._session: Session | None = None
+        self._opened_for: str | None = None
+        self._known: dict[str, tuple[Finding, ...]] = {}
+        self.runs: list[RunResult] = []
+        """Every run of the job, in order."""
+        self.image = ""
+
+    async def __aenter__(self) -> Executor:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def prepare(self, requirements: Sequence[str]) -> tuple[DependencyProblem, ...]:
+        """Make packages ready and open a session with them.
+
+        Packages that the workspace declares and that cannot be had are left out with a note; what the plan names
+        and cannot be had comes back as problems, and then no session is open.
+        """
+        declared = self._task.dependencies
+        prepared = await self._sandbox.prepare(tuple(dict.fromkeys((*declared, *requirements))))
+        if isinstance(prepared, tuple) and declared:
+            bad = {problem.requirement for problem in prepared}
+            left = tuple(line for line in declared if line not in bad)
+            if len(left) < len(declared) or not requirements:
+                missing = [line for line in declared if line in bad] or list(declared)
+                self._record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
+                left = left if len(left) < len(declared) else ()
+                prepared = await self._sandbox.prepare(tuple(dict.fromkeys((*left, *requirements))))
+        if isinstance(prepared, tuple):
+            return prepared
+        if self._opened_for != prepared.key:
+            await self._stack.aclose()
+            limits = Limits(memory=self._task.settings.sandbox_memory * 1024 * 1024)
+            self._session = await self._stack.enter_async_context(self._sandbox.open(prepared, limits))
+            self._opened_for = prepared.key
+            self.image = self._session.image
+        return ()
+
+    async def run(self, iteration: int, files: Sequence[SourceFile]) -> RunResult:
+        """Import every module that was written; `ok` only when all of it ran to the end."""
+        paths = [file.path for file in files if file.path.endswith(".py") and not python_code.is_test(file.path)]
+        roots = self._roots(files)
+        modules = [(python_code.module_name(path, roots), path) for path in paths]
+        script = _IMPORT_ALL.format(roots=roots, modules=modules, marker=_RAN, token=self._token)
+        outcome = await self._execute(
+            iteration,
+            "run",
+            Command(
+                argv=self._language.run_argv(_RUNNER),
+                files=self._written(files) | {_RUNNER: script.encode()},
+                remove=(".",),
+                timeout=self._task.settings.execution_timeout,
+                collect=(_RAN,),
+            ),
+        )
+        run = outcome.run
+        if run.ok and outcome.files.get(_RAN) != self._token.encode():
+            # An early exit (os._exit(0), sys.exit(0)) looks like success; it is not.
+            said = f"{run.stderr}\nThe program ended itself while its modules were imported."
+            run = RunResult(run.argv, 1, run.stdout, said, run.seconds)
+        return run
+
+    async def static(
+        self, iteration: int, files: Sequence[SourceFile], *, everything: bool = False
+    ) -> tuple[Finding, ...]:
+        """What ruff and mypy say of the draft and, unless `everything`, did not already say of the files before it."""
+        paths = tuple(file.path for file in files if file.path.endswith(".py"))
+        if not paths:
+            return ()
+        before = self._before()
+        touched = tuple(path for path in paths if path in before and not everything)
+        if touched and any(path not in self._known for path in touched):
+            found = await self._lint(iteration, (), touched, before)
+            for path in touched:
+                self._known[path] = tuple(item for item in found if item.path == path)
+        known = {item.fingerprint for path in touched for item in self._known[path]}
+        texts = before | {file.path: file.text for file in files}
+        return tuple(item for item in await self._lint(iteration, files, paths, texts) if item.fingerprint not in known)
+
+    async def _lint(
+        self, iteration: int, files: Sequence[SourceFile], paths: tuple[str, ...], texts: Mapping[str, str]
+    ) -> tuple[Finding, ...]:
+        own = {path: texts[path] for path in paths}
+        roots = self._roots(files)
+        said: dict[str, str] = {}
+        for number, (name, argv) in enumerate(self._language.lint_argvs(paths)):
+            # The files are written for the first checker and stand there for the next.
+            first = number == 0
+            command = Command(
+                argv=argv,
+                files=self._written(files) if first else {},
+                remove=(".",) if first else (),
+                env={"MYPYPATH": ":".join(roots)},
+                timeout=self._task.settings.execution_timeout,
+            )
+            outcome = await self._execute(iteration, "static", command)
+            said[name] = outcome.stdout.decode("utf-8", "replace")
+        return (*checks.ruff_findings(said["ruff"], own), *checks.mypy_findings(said["mypy"], own))
+
+    async def examples(self, iteration: int, files: Sequence[SourceFile], examples: tuple[Example, ...]) -> TestReport:
+        """The requirement's own examples as acceptance tests."""
+        roots = self._roots(files)
+        code = [file for file in files if not python_code.is_test(file.path)]
+        known = [*code, *([self._task.document] if self._task.document else []), *self._task.neighbours]
+        unique = tuple({file.path: file for file in known if not python_code.is_test(file.path)}.values())
+        text = acceptance_test(examples, unique, roots)
+        return await self.tests(iteration, files, (SourceFile(TEST_PATH, text),), "examples")
+
+    async def tests(
+        self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], purpose: str
+    ) -> TestReport:
+        """Run test files against a draft; `purpose` is "examples", "tests" or "stub"."""
+        paths = tuple(file.path for file in tests if python_code.names_of_tests(file.text))
+        roots = self._roots([*files, *tests])
+        modules = [python_code.module_name(file.path, roots) for file in files if not python_code.is_test(file.path)]
+        outcome = await self._execute(
+            iteration,
+            purpose,
+            Command(
+                argv=self._language.test_argv(paths, REPORT, [name for name in modules if name]),
+                files=self._written([*files, *tests]),
+                remove=(".",),
+                env={self._language.path_variable: ":".join(roots)},
+                timeout=self._task.settings.execution_timeout,
+                collect=(REPORT, COVERAGE),
+            ),
+        )
+        expected = frozenset(name for file in tests for name in python_code.names_of_tests(file.text))
+        return checks.read_report(outcome.run, outcome.files.get(REPORT), outcome.files.get(COVERAGE), expected)
+
+    async def cannot_fail(
+        self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile]
+    ) -> tuple[str, ...]:
+        """Test files of which every test passes against a stub of the same interface: they prove nothing."""
+        stubs = [SourceFile(file.path, python_code.stub(file.text)) for file in files if file.path.endswith(".py")]
+        believed: list[str] = []
+        for file in tests:
+            if python_code.names_of_tests(file.text):
+                others = [other for other in tests if other.path.endswith("conftest.py")]
+                report = await self.tests(iteration, stubs, [*others, file], "stub")
+                if report.ok:
+                    believed.append(file.path)
+        return tuple(believed)
+
+    async def _execute(self, iteration: int, purpose: str, command: Command) -> Outcome:
+        if self._session is None:
+            raise SandboxUnavailable("The sandbox is not open.", "This is a fault of Codeteam; please report it.")
+        outcome = await self._session.run(command)
+        self.runs.append(outcome.run)
+        self._record(Executed(iteration, purpose, outcome.run))
+        return outcome
+
+    def _before(self) -> dict[str, str]:
+        document = [self._task.document] if self._task.document else []
+        return {file.path: file.text for file in (*self._task.neighbours, *document)}
+
+    def _written(self, files: Iterable[SourceFile]) -> dict[str, bytes]:
+        texts = self._before() | {file.path: file.text for file in files}
+        return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+
+    def _roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
+        return python_code.import_roots([*self._before(), *(file.path for file in files)])

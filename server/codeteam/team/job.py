@@ -1,0 +1,170 @@
+"""One job from task to proposal: the stream of its events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+
+from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
+from codeteam.domain.errors import BadInput, OutOfBudget
+from codeteam.domain.events import Event, Noted, Proposed
+from codeteam.domain.evidence import Evidence, Gate
+from codeteam.domain.settings import Order
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Intent, Task
+from codeteam.sandbox.interface import Sandbox
+from codeteam.team import context
+from codeteam.team.budget import Budget
+from codeteam.team.conversation import conversation
+from codeteam.team.crew import Record, assemble
+from codeteam.team.examples import read_examples
+from codeteam.team.executor import Executor
+from codeteam.team.gates import Bench
+from codeteam.team.models import Model, Models
+from codeteam.team.pipeline import pipeline
+from codeteam.team.splice import before_text
+
+_LONGEST_REQUIREMENT = 1_000_000
+
+
+async def run_job(task: Task, *, sandbox: Sandbox, models: Models) -> AsyncIterator[Event]:
+    """Events of the job as they happen, the last a `Proposed`; closing the iterator cancels the job.
+
+    Raises:
+        CodeteamError: what ends a job without a proposal.
+    """
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    work = asyncio.create_task(_proposal(task, sandbox, models, events.put_nowait))
+    work.add_done_callback(lambda _: events.put_nowait(None))
+    try:
+        while (event := await events.get()) is not None:
+            yield event
+        yield Proposed(await work)
+    finally:
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+
+async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record) -> Proposal:
+    _refuse_bad_input(task)
+    budget = Budget(task.settings, time.monotonic)
+    notes: list[str] = []
+
+    def noting(event: Event) -> None:
+        if isinstance(event, Noted):
+            notes.append(event.message)
+        record(event)
+
+    opened = await _open_models(task, models)
+    async with Executor(task, sandbox, noting, secrets.token_hex(16)) as executor:
+        examples = read_examples(task.requirement)
+        for line in examples.left_out:
+            noting(Noted(f"An example that cannot be read with certainty is left out: {line[:200]}"))
+        team = assemble(task, opened, budget, noting)
+        bench = Bench(task, team, executor, noting, examples, Plan("", ()))
+        try:
+            async with asyncio.timeout(budget.seconds_left):
+                if task.settings.order is Order.CONVERSATION and task.intent is Intent.IMPLEMENT:
+                    stopped = await conversation(bench, opened, budget)
+                else:
+                    stopped = await pipeline(bench)
+        except TimeoutError:
+            if budget.seconds_left != 0:
+                raise
+            stopped = Gate("budget", False, budget.overdue().message)
+        return _finished(bench, stopped, budget, tuple(notes))
+
+
+def _refuse_bad_input(task: Task) -> None:
+    if len(task.requirement) > _LONGEST_REQUIREMENT:
+        raise BadInput("The requirement is longer than a million characters.", "Select the part that matters.")
+    if task.intent in (Intent.REVIEW, Intent.TEST, Intent.FIX, Intent.REFACTOR, Intent.DOCUMENT):
+        if task.document is None or not task.document.text.strip():
+            raise BadInput(f"There is no code to {task.intent.value}.", "Name a file, or select code in the editor.")
+    elif not task.requirement.strip() and not (task.document and task.document.text.strip()):
+        raise BadInput("The requirement is empty.", "Say what is to be written, or select it in the editor.")
+    if task.document and "\0" in task.document.text:
+        raise BadInput(f"{task.document.path} is not a text file.", "Choose a file of source code.")
+
+
+async def _open_models(task: Task, models: Models) -> dict[str, Model]:
+    settings = task.settings
+    needed = ("reviewer",) if task.intent is Intent.REVIEW else ("architect", "developer", "reviewer", "tester")
+    for role in context.ROLES:
+        context.system_prompt(task, role)
+    return {
+        role: await models.open(settings.model_of(role), base_url=settings.base_url, temperature=settings.temperature)
+        for role in needed
+    }
+
+
+def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[str, ...]) -> Proposal:
+    """The proposal of the best draft, with everything a user may want to see before trusting it."""
+    task, best = bench.task, bench.best
+    if best is None and stopped is not None and stopped.name == "budget":
+        raise OutOfBudget(f"{stopped.detail} No draft had been made by then.", "Raise the limit.", "budget")
+    gates = (*(best.gates if best else ()), *((stopped,) if stopped else ()))
+    quality = best.quality if best and task.intent is not Intent.REVIEW else None
+    evidence = Evidence(
+        iterations=best.draft.iteration if best else 0,
+        usage=budget.usage,
+        seconds=round(budget.seconds, 3),
+        image=bench.executor.image,
+        runs=tuple(bench.executor.runs),
+        tests=best.report if best else None,
+        gates=gates,
+        prompts=tuple((role, context.system_prompt(task, role)[1]) for role in context.ROLES),
+        notes=notes,
+    )
+    failed = [gate for gate in gates if not gate.passed]
+    accepted = _accepted(bench, stopped)
+    # A limit that was reached says why the job ended; the gate before it, what the draft lacks.
+    why = "; ".join(f"{gate.name}: {gate.detail}" for gate in reversed(failed)) if not accepted else ""
+    files = _changes(bench)
+    return Proposal(
+        Status.ACCEPTED if accepted else Status.BELOW,
+        quality,
+        files,
+        best.findings if best else (),
+        evidence,
+        "" if accepted else why or "the quality asked for was not reached",
+        _summary(bench, files),
+    )
+
+
+def _accepted(bench: Bench, stopped: Gate | None) -> bool:
+    best = bench.best
+    if best is None or stopped is not None:
+        return False
+    if bench.task.intent is Intent.REVIEW:
+        return True
+    if bench.task.intent is Intent.TEST:
+        return all(gate.passed for gate in best.gates)
+    return best.quality is not None and best.quality >= bench.task.settings.asked_quality
+
+
+def _changes(bench: Bench) -> tuple[FileChange, ...]:
+    """Files that differ from what they were: the draft's, then the tests'."""
+    best, task = bench.best, bench.task
+    if best is None or task.intent is Intent.REVIEW:
+        return ()
+    drafted: tuple[SourceFile, ...] = () if task.intent is Intent.TEST else best.draft.files
+    files = (*drafted, *(best.tests.files if best.tests else ()))
+    changes = (FileChange(file.path, file.text, before_text(task, file.path) is None) for file in files)
+    return tuple(change for change in changes if change.text != before_text(task, change.path))
+
+
+def _summary(bench: Bench, files: tuple[FileChange, ...]) -> str:
+    best = bench.best
+    if best is None:
+        return "No draft could be made."
+    if bench.task.intent is Intent.REVIEW:
+        count = len(best.findings)
+        return f"{count} finding{'s' if count != 1 else ''}." if count else "Nothing to report."
+    passed = ", ".join(f"{gate.name}: {gate.detail}" for gate in best.gates if gate.passed)
+    return f"{', '.join(change.path for change in files) or 'Nothing changed'} — {passed or 'no gate passed'}."

@@ -1,0 +1,184 @@
+"""The product on one page: plan → develop → execute → review → test, and back to develop until it is right."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile
+from codeteam.domain.errors import OutOfBudget
+from codeteam.domain.events import Drafted, Noted, Planned, Reviewed, SentBack, Stalled
+from codeteam.domain.evidence import Gate
+from codeteam.domain.findings import Finding, Severity, fingerprint
+from codeteam.domain.settings import Quality
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Intent
+from codeteam.sandbox.interface import DependencyProblem
+from codeteam.team import gates, python_code
+from codeteam.team.crew import default_plan
+from codeteam.team.gates import Bench, Verdict, judge
+from codeteam.team.stall import Progress
+
+_DESIGNED = (Intent.IMPLEMENT, Intent.REFACTOR)
+"""Intents that an architect's plan pays for; for the others the document says where the work is."""
+
+
+async def pipeline(bench: Bench) -> Gate | None:
+    """Run a job to its end; what came of it is in `bench.best`.
+
+    Returns the gate that stopped it short of what was asked (a limit, or no progress), or None.
+    """
+    try:
+        if bench.task.intent is Intent.REVIEW:
+            await _review(bench)
+        elif bench.task.intent is Intent.TEST:
+            await _test(bench)
+        else:
+            return await _iterate(bench)
+    except OutOfBudget as error:
+        return Gate("budget", False, error.message)
+    finally:
+        await _dismiss_tester(bench)
+    return None
+
+
+async def _iterate(bench: Bench) -> Gate | None:
+    progress = Progress()
+    history: list[str] = []
+    draft: Draft | None = None
+    feedback: Feedback | None = None
+    await _plan(bench, history)
+    for iteration in range(1, bench.task.settings.max_iterations + 1):
+        drafted = await _develop(bench, iteration, draft, feedback)
+        if isinstance(drafted, Draft):
+            draft = drafted
+            verdict = await judge(bench, draft)
+            bench.best = verdict if bench.best is None or verdict.rank >= bench.best.rank else bench.best
+            feedback = verdict.feedback
+            if feedback is None:
+                return None
+        else:
+            feedback = drafted
+        bench.record(SentBack(iteration, feedback))
+        history.append(_tried(iteration, draft, feedback))
+        if reason := progress.stuck(draft if isinstance(drafted, Draft) else None, feedback):
+            bench.record(Stalled(iteration, reason))
+            if progress.stalls >= 3:
+                return Gate("progress", False, f"{reason}; another approach did not help")
+            if iteration < bench.task.settings.max_iterations:
+                await _plan(bench, history)
+                draft = feedback = None
+    return Gate("iterations", False, f"the limit of {bench.task.settings.max_iterations} iterations is reached")
+
+
+async def _plan(bench: Bench, history: list[str]) -> None:
+    """Design, make the packages ready, and set the tester to work beside the developer."""
+    if bench.task.intent in _DESIGNED or history:
+        await _design(bench, history)
+    else:
+        bench.plan = default_plan(bench.task)
+    await _dependencies(bench)
+    bench.plans += 1
+    bench.record(Planned(bench.plan, bench.plans))
+    asked = bench.task.settings.asked_quality >= Quality.TESTED and bench.task.intent is not Intent.DOCUMENT
+    if asked and (bench.tests is None or _interface(bench.plan) != bench.tested_interface):
+        await _dismiss_tester(bench)
+        bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, ""))
+        bench.tested_interface = _interface(bench.plan)
+
+
+async def _design(bench: Bench, history: list[str]) -> None:
+    with bench.step("architect", 0, "planning another approach" if history else "planning") as said:
+        bench.plan = await bench.team.plan(history)
+        said.append(", ".join(file.path for file in bench.plan.files))
+
+
+def _interface(plan: Plan) -> tuple[tuple[str, str], ...]:
+    return tuple((file.path, file.interface) for file in plan.files)
+
+
+async def _dependencies(bench: Bench) -> None:
+    """Packages for the sandbox; one that cannot be had is told to the architect once, then left out as a finding."""
+    if not (problems := await _prepare(bench, bench.plan)):
+        return
+    if bench.task.intent in _DESIGNED:
+        await _design(bench, [_said(problems)])
+        if not (problems := await _prepare(bench, bench.plan)):
+            return
+    bad = {problem.requirement for problem in problems}
+    left = tuple(line for line in bench.plan.dependencies if line not in bad)
+    plan = bench.plan
+    bench.plan = Plan(plan.approach, plan.files, left if len(left) < len(plan.dependencies) else (), plan.criteria)
+    bench.dependency_findings = tuple(_dependency_finding(bench.plan, problem) for problem in problems)
+    bench.record(Noted(_said(problems)))
+    await _prepare(bench, bench.plan)
+
+
+async def _prepare(bench: Bench, plan: Plan) -> tuple[DependencyProblem, ...]:
+    with bench.step("executor", 0, "making the sandbox ready") as said:
+        problems = await bench.executor.prepare(plan.dependencies)
+        said.append(_said(problems) if problems else bench.executor.image)
+    return problems
+
+
+def _said(problems: tuple[DependencyProblem, ...]) -> str:
+    return "Packages that cannot be had: " + "; ".join(f"{item.requirement}: {item.message}" for item in problems)
+
+
+def _dependency_finding(plan: Plan, problem: DependencyProblem) -> Finding:
+    path = plan.files[0].path
+    mark = fingerprint("dependency/unavailable", path, problem.requirement)
+    message = f"The package {problem.requirement} cannot be had: {problem.message}"
+    return Finding("dependency/unavailable", Severity.ERROR, path, 1, 1, "", message, fingerprint=mark)
+
+
+async def _develop(bench: Bench, iteration: int, draft: Draft | None, feedback: Feedback | None) -> Draft | Feedback:
+    doing = "writing the draft" if feedback is None else f"correcting the draft ({feedback.gate})"
+    with bench.step("developer", iteration, doing) as said:
+        drafted = await bench.team.develop(iteration, bench.plan, draft, feedback)
+        if isinstance(drafted, Draft):
+            bench.record(Drafted(drafted))
+            said.append(", ".join(file.path for file in drafted.files))
+        else:
+            said.append(drafted.text)
+    return drafted
+
+
+async def _review(bench: Bench) -> None:
+    """Reviewer only: nothing is changed."""
+    document = [bench.task.document] if bench.task.document else []
+    await bench.executor.prepare(())
+    with bench.step("executor", 1, "running ruff and mypy") as said:
+        static = await bench.executor.static(1, document, everything=True)
+        said.append(f"{len(static)} findings" if static else "clean")
+    with bench.step("reviewer", 1, "reviewing") as said:
+        review = await bench.team.review(1, None, document, None, static)
+        bench.record(Reviewed(1, review))
+        said.append("approved" if review.approved else f"{len(review.findings)} findings")
+    gate = Gate("review", True, "reviewed; nothing was changed")
+    bench.best = Verdict(Draft(1, ()), (gate,), review, findings=review.findings)
+
+
+async def _test(bench: Bench) -> None:
+    """Tester only: test files for the code as it is; the code is not touched."""
+    document = bench.task.document or SourceFile("", "")
+    bench.plan = Plan(
+        "The code exists; only its tests are missing.",
+        (PlannedFile(document.path, "", python_code.signatures(document.text)),),
+    )
+    await bench.executor.prepare(())
+    bench.record(Planned(bench.plan, 1))
+    bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, ""))
+    bench.best = await gates.judge_tests(bench, Draft(1, (document,)))
+
+
+async def _dismiss_tester(bench: Bench) -> None:
+    if bench.tests is not None and not bench.tests.done():
+        bench.tests.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await bench.tests
+
+
+def _tried(iteration: int, draft: Draft | None, feedback: Feedback) -> str:
+    code = "\n\n".join(f"{file.path}:\n{file.text[:1500]}" for file in draft.files[:3]) if draft else "(no draft)"
+    return f"Iteration {iteration} failed at {feedback.gate}:\n{feedback.text[:1500]}\n\nThe draft was:\n{code}"
