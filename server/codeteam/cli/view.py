@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from codeteam.cli.terminal import harmless, tell
 from codeteam.cli.words import event_in_words
-from codeteam.domain.events import END, Event, Noted, Queued, Replied, SentBack, Stalled, StepFinished, StepStarted
+from codeteam.domain.events import (
+    END,
+    Event,
+    Noted,
+    Queued,
+    Replied,
+    SentBack,
+    Stalled,
+    Started,
+    StepFinished,
+    StepStarted,
+)
 from codeteam.domain.evidence import Usage
 from codeteam.domain.task import Task
 from codeteam.jobs.history import title_of
@@ -19,6 +30,7 @@ from codeteam.jobs.history import title_of
 if TYPE_CHECKING:
     from rich.console import Group
 
+_SHOWN = (Queued, Started, StepStarted, StepFinished, SentBack, Stalled, Noted)
 _LINES = 8
 """Steps of a job that the live table shows at once."""
 
@@ -58,8 +70,8 @@ class _Plain:
             tell(f"job {task.job}: {task.intent.value} {_name(task)}")
 
     def show(self, job: str, event: Event) -> None:
-        if isinstance(event, (Replied, *END)):
-            return  # the step says it, and the summary does
+        if not isinstance(event, _SHOWN):
+            return  # the steps say it, and the summary does
         for line in event_in_words(event).splitlines():
             tell(f"[{time.monotonic() - self._start:6.1f}s] {self._names[job]}{line}")
 

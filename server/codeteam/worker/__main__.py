@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from codeteam.worker.pipes import take_over
 
@@ -36,11 +37,13 @@ def _team(environ: Mapping[str, str], home: Path) -> RunTask:
     from codeteam.team.models import Models  # noqa: PLC0415
 
     async def run_task(task: Task) -> AsyncGenerator[Event]:
-        sandbox = open_sandbox(task.settings, home=home)
+        sandbox = open_sandbox(task.settings, home=home, environ=environ)
         try:
             async with Models(environ=environ, home=home) as models:
-                async for event in run_job(task, sandbox=sandbox, models=models):
-                    yield event
+                job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models))
+                async with aclosing(job) as events:  # so that a cancelled job has cleaned up before it says so
+                    async for event in events:
+                        yield event
         finally:
             await sandbox.aclose()
 

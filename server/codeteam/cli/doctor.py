@@ -1,0 +1,210 @@
+"""`codeteam doctor`: what works on this machine, and the one command that mends what does not."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from codeteam.cli.options import with_model
+from codeteam.cli.terminal import harmless, put, put_json
+from codeteam.domain.errors import CodeteamError
+from codeteam.domain.settings import SandboxKind, Settings
+from codeteam.jobs.history import History
+from codeteam.jobs.places import state_dir
+from codeteam.workspace.configuration import config_folder, user_settings
+from codeteam.workspace.prompts import read_prompts
+
+_PATIENCE = 15.0
+"""Seconds for the Docker engine to answer."""
+_LITTLE_DISK = 3_000_000_000
+_NO_DISK = 300_000_000
+"""Bytes: an image, a few packages, the history."""
+_ROLES = ("architect", "developer", "reviewer", "tester")
+_MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    status: str
+    """"ok", "warn" (jobs run) or "fail" (they do not)."""
+    detail: str
+    mend: str = ""
+    """The command, or the one thing to do."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "doctor",
+        help="check this machine",
+        description="What works on this machine, and the one command that mends what does not.",
+        epilog="Exit code: 0 when jobs can run, 3 when they cannot.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    found = list(checks(args.environ))
+    fine = all(check.status != "fail" for check in found)
+    if args.json:
+        put_json({"ok": fine, "checks": [dataclasses.asdict(check) for check in found]})
+    else:
+        for check in found:
+            put(harmless(f"{_MARKS[check.status]} {check.name:<9} {check.detail}\n"))
+            if check.mend and check.status != "ok":
+                put(harmless(f"            → {check.mend}\n"))
+    return 0 if fine else 3
+
+
+def checks(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Every check; one that breaks down is a failed one, not the end of the others."""
+    settings, problems = user_settings(config_folder(environ))
+    settings = with_model(settings, environ)
+    yield _settings(problems, environ)
+    rounds: list[tuple[str, Callable[[], Iterator[Check]]]] = [
+        ("python", _python),
+        ("uv", _uv),
+        ("sandbox", lambda: iter(asyncio.run(_sandbox(settings, environ)))),
+        ("model", lambda: _models(settings, environ)),
+        ("disk", lambda: _disk(environ)),
+        ("history", lambda: _history(environ)),
+    ]
+    for name, look in rounds:
+        try:
+            yield from look()
+        except CodeteamError as error:
+            yield Check(name, "fail", error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - a doctor does not die of the illness
+            yield Check(name, "fail", f"{type(error).__name__}: {error}"[:300], "Please report it.")
+
+
+def _settings(problems: tuple[str, ...], environ: Mapping[str, str]) -> Check:
+    folder = config_folder(environ)
+    _, unread = read_prompts(None, folder, trusted=False)
+    wrong = (*problems, *unread)
+    if wrong:
+        return Check("settings", "warn", " ".join(wrong), f"Mend the files in {folder}.")
+    return Check("settings", "ok", f"settings and prompts of {folder}")
+
+
+def _python() -> Iterator[Check]:
+    version = platform.python_version()
+    if sys.version_info < (3, 11):  # noqa: UP036 - said rather than suffered, should an installer not care
+        yield Check("python", "fail", f"Python {version} is too old", "uv tool install --python 3.12 codeteam")
+    else:
+        yield Check("python", "ok", f"Python {version} on {platform.system()} {platform.machine()}")
+
+
+def _uv() -> Iterator[Check]:
+    from uv import find_uv_bin  # noqa: PLC0415 - the package that carries the program
+
+    try:
+        yield Check("uv", "ok", str(find_uv_bin()))
+    except FileNotFoundError:
+        found = shutil.which("uv")
+        if found:
+            yield Check("uv", "ok", found)
+        else:
+            yield Check("uv", "fail", "uv, which fetches packages for the sandbox, is not there", "pip install uv")
+
+
+async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
+    if settings.sandbox is SandboxKind.LOCAL:
+        detail = "generated code runs on this machine without isolation"
+        return [Check("sandbox", "warn", detail, f"Remove sandbox from {config_folder(environ) / 'settings.toml'}.")]
+    from codeteam.sandbox import image  # noqa: PLC0415 - Docker's SDK takes its time
+    from codeteam.sandbox.engine import Engine  # noqa: PLC0415
+
+    engine = Engine(environ)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            facts: dict[str, str] = await engine.call(lambda api: api.version())
+        found = [Check("docker", "ok", f"Docker engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
+    except TimeoutError:
+        detail = f"the Docker engine does not answer within {_PATIENCE:.0f} s"
+        return [Check("docker", "fail", detail, "Restart it: sudo systemctl restart docker")]
+    except CodeteamError as error:
+        return [Check("docker", "fail", error.message, error.hint)]
+    else:
+        there = await image.find(engine, settings.sandbox_image)
+        if there is None:
+            found.append(Check("image", "warn", "not built yet; the first job builds it", "codeteam sandbox build"))
+        else:
+            found.append(Check("image", "ok", there.shown))
+        return found
+    finally:
+        engine.close()
+
+
+def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+    from codeteam.team.models import DEFAULT  # noqa: PLC0415 - AutoGen takes its time
+
+    for spec in dict.fromkeys(settings.model_of(role) or DEFAULT for role in _ROLES):
+        try:
+            yield _model(spec, settings, environ)
+        except CodeteamError as error:
+            yield Check("model", "fail", f"{spec}: {error.message}", error.hint)
+
+
+def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
+    """Whether a model could be asked; nothing is sent, for an answer costs money."""
+    from codeteam.team.model_clients import endpoint_of  # noqa: PLC0415
+    from codeteam.team.model_embedded import embedded, file_of, is_pulled, models_folder  # noqa: PLC0415
+    from codeteam.team.model_script import read_script  # noqa: PLC0415
+
+    provider, _, name = spec.partition("/")
+    if provider == "local":
+        model, folder = embedded(name), models_folder(environ)
+        if importlib.util.find_spec("xllamacpp") is None:
+            return Check("model", "fail", f"{spec}: its engine is not installed", "pip install 'codeteam[local]'")
+        if not is_pulled(model, folder):
+            detail = f"{spec}: not on this machine yet ({model.size / 1e9:.1f} GB)"
+            return Check("model", "fail", detail, f"codeteam model pull {name}")
+        return Check("model", "ok", f"{spec}: {file_of(model, folder)}")
+    if provider == "script":
+        read_script(Path(name).expanduser())
+        return Check("model", "ok", f"{spec}: recorded replies")
+    if provider not in {"openai", "azure", "anthropic", "gemini", "ollama", "compatible"} or not name:
+        return Check("model", "fail", f"{spec} is no model", "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b")
+    endpoint = endpoint_of(provider, name, base_url=settings.base_url, environ=environ)
+    return Check("model", "ok", f"{spec}: {'a key is set' if endpoint.key else 'no key needed'}; not asked")
+
+
+def _disk(environ: Mapping[str, str]) -> Iterator[Check]:
+    places = (state_dir(environ), platformdirs.user_cache_path("codeteam", appauthor=False))
+    free, place = min((shutil.disk_usage(_existing(place)).free, place) for place in places)
+    detail = f"{free / 1e9:.1f} GB free for {place}"
+    status = "fail" if free < _NO_DISK else "warn" if free < _LITTLE_DISK else "ok"
+    yield Check("disk", status, detail, "codeteam sandbox prune")
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _history(environ: Mapping[str, str]) -> Iterator[Check]:
+    history = History(state_dir(environ))
+    try:
+        known = len(history.jobs(1000))
+    finally:
+        history.close()
+    home = state_dir(environ)
+    if not os.access(home, os.W_OK):
+        yield Check("history", "warn", f"{home} cannot be written", "export CODETEAM_HOME=~/codeteam")
+    else:
+        yield Check("history", "ok", f"{known if known < 1000 else 'over 1000'} jobs in {history.path}")
