@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import policy
@@ -23,6 +23,7 @@ from codeteam.sandbox.session import Attendant
 LABEL = "codeteam.sandbox"
 OWNER = "codeteam.owner"
 CREATED = "codeteam.created"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Container:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = name
-        self.when_gone: Callable[[], None] = lambda: None
+        self.when_gone: Callable[[Container], object] = lambda _: None
+        self.attendant = Attendant(self)
         self._line: Line | None = None
         self._began = time.time()
 
@@ -61,8 +63,9 @@ class Container:
             raise OSError("not attached")
         return self._line
 
-    async def create(self, recipe: Recipe, cpus: int) -> None:
+    async def create(self, recipe: Recipe) -> None:
         """Create without starting; the volumes can be filled now."""
+        cpus = min(recipe.limits.cpus, await self._engine.processors())
         labels = {
             LABEL: "1",
             OWNER: recipe.owner,
@@ -70,9 +73,7 @@ class Container:
             "codeteam.job": recipe.job,
         }
         uid = recipe.uid if recipe.uid is not None else policy.FIRST_UID + secrets.randbelow(policy.UIDS)
-        options = policy.host_config(
-            recipe.limits, uid=uid, cpus=min(recipe.limits.cpus, cpus), mounts=recipe.mounts, runtime=recipe.runtime
-        )
+        options = policy.host_config(recipe.limits, uid=uid, cpus=cpus, mounts=recipe.mounts, runtime=recipe.runtime)
         folders = (*recipe.mounts.read_only, *recipe.mounts.writable)
         await self._engine.call(
             lambda api: api.create_container(
@@ -101,7 +102,6 @@ class Container:
         """
         self._line = await self._engine.attach(self.name)
         await self._engine.call(lambda api: api.start(self.name))
-        self.attendant = Attendant(self)
         try:
             return await self.attendant.greeting()
         except ProtocolError as error:
@@ -113,16 +113,14 @@ class Container:
                 "`codeteam sandbox build` makes one that fits.",
             ) from error
 
+    @property
+    def alive(self) -> bool:
+        return self._line is not None and not self._line.ended
+
     async def died_of_memory(self) -> bool:
         """From the engine's events, for the container itself is gone by now."""
         for _ in range(20):
-            until = int(time.time()) + 1
-            filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die"]}
-            began = int(self._began)
-            found: Any = await self._engine.call(
-                lambda api: list(api.events(since=began, until=until, filters=filters, decode=True))  # noqa: B023 - awaited here
-            )
-            actions = {event.get("Action") or event.get("status") for event in found}
+            actions = await self._engine.call(self._events)
             if "oom" in actions:
                 return True
             if "die" in actions:
@@ -130,11 +128,16 @@ class Container:
             await asyncio.sleep(0.05)
         return False
 
+    def _events(self, api: Any) -> set[str]:
+        filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die"]}
+        found = api.events(since=int(self._began), until=int(time.time()) + 1, filters=filters, decode=True)
+        return {event.get("Action") or event.get("status") for event in found}
+
     async def destroy(self) -> None:
         if self._line is not None:
             self._line.close()
         await remove(self._engine, self.name)
-        self.when_gone()
+        self.when_gone(self)
 
 
 async def remove(engine: Engine, name: str) -> None:
@@ -149,22 +152,22 @@ def new_name() -> str:
     return f"codeteam-{secrets.token_hex(6)}"
 
 
-async def start(engine: Engine, recipe: Recipe, cpus: int) -> tuple[Container, Greeting]:
+async def start(engine: Engine, recipe: Recipe) -> tuple[Container, Greeting]:
     """A container that runs.
 
     Raises:
         SandboxUnavailable: no engine, no image, disk full, or the supervisor cannot run in the image.
     """
     container = Container(engine, new_name())
-    return container, await finish(container, _create_and_start(container, recipe, cpus))
+    return container, await finish(container, _create_and_start(container, recipe))
 
 
-async def _create_and_start(container: Container, recipe: Recipe, cpus: int) -> Greeting:
-    await container.create(recipe, cpus)
+async def _create_and_start(container: Container, recipe: Recipe) -> Greeting:
+    await container.create(recipe)
     return await container.start()
 
 
-async def finish(container: Container, work: Any) -> Any:
+async def finish(container: Container, work: Coroutine[Any, Any, T]) -> T:
     """Let work on a container come to its end; when it fails, or is cancelled, the container goes."""
     task = asyncio.ensure_future(work)
     try:

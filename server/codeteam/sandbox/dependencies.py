@@ -95,8 +95,8 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
             good.add(str(requirement))
         if message:
             problems.append(DependencyProblem(line[:LONGEST_LINE], message))
-    for line in lines[MOST_REQUIREMENTS : MOST_REQUIREMENTS + 1]:
-        problems.append(DependencyProblem(line[:LONGEST_LINE], f"More than {MOST_REQUIREMENTS} requirements."))
+    too_many = f"More than {MOST_REQUIREMENTS} requirements."
+    problems += [DependencyProblem(line[:LONGEST_LINE], too_many) for line in lines[MOST_REQUIREMENTS:][:1]]
     return tuple(sorted(good)), tuple(problems)
 
 
@@ -117,27 +117,22 @@ class Resolver:
         """
         question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer))
         known = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
-        if known.is_file() and time.time() - known.stat().st_mtime < FRESH:
-            return Lock.of(known.read_text("utf-8"), target)
+        if text := _read(known, FRESH):
+            return Lock.of(text, target)
         gate = ("--exclude-newer", self._exclude_newer) if self._exclude_newer else ()
         with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as folder:
-            asked, answer = Path(folder, "requirements.in"), Path(folder, "lock.txt")
-            asked.write_text("\n".join(requirements) + "\n", "utf-8")
+            asked = _write(Path(folder, "requirements.in"), "\n".join(requirements) + "\n")
+            answer = Path(folder, "lock.txt")
             code, text = await self._uv(
                 folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *gate,
                 *target.arguments, "--output-file", str(answer), str(asked),
             )  # fmt: skip
             if code == 1:
                 return problems_of(text, requirements)
-            if code != 0 and known.is_file():
-                return Lock.of(known.read_text("utf-8"), target)
+            if code != 0 and (earlier := _read(known)):
+                return Lock.of(earlier, target)
             _raise_for(code, text)
-            found = answer.read_text("utf-8")
-        self._locks.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._locks, encoding="utf-8", delete=False) as file:
-            file.write(found)
-        Path(file.name).replace(known)
-        return Lock.of(found, target)
+            return Lock.of(_read(_write(known, _read(answer))), target)
 
     async def install(self, lock: Lock, target: Target, folder: Path, *, own_copies: bool) -> None:
         """Unpack the wheels of a lock into an empty folder; nothing of them is run.
@@ -148,8 +143,7 @@ class Resolver:
             SandboxUnavailable: the index cannot be reached, the disk is full.
         """
         with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as place:
-            lines = Path(place, "lock.txt")
-            lines.write_text(lock.text, "utf-8")
+            lines = _write(Path(place, "lock.txt"), lock.text)
             mode = ("--link-mode", "copy") if own_copies else ()
             code, text = await self._uv(
                 place, "pip", "install", "--require-hashes", "--no-deps", *mode, *target.arguments,
@@ -196,6 +190,25 @@ def problems_of(text: str, requirements: tuple[str, ...]) -> tuple[DependencyPro
     cause = re.sub(r"^.*?cause: ", "", flat)[:600]
     named = [line for line in requirements if re.search(rf"\b{re.escape(Requirement(line).name)}\b", flat)]
     return tuple(DependencyProblem(line, f"Cannot be met together: {cause}") for line in named or requirements)
+
+
+def _read(path: Path, youngest: float = 0) -> str:
+    """The text of a file that is there and, with `youngest`, not older than so many seconds; else empty."""
+    try:
+        if youngest and time.time() - path.stat().st_mtime > youngest:
+            return ""
+        return path.read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
+    return path
 
 
 def _raise_for(code: int, text: str) -> None:

@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import container, image, owner, policy
-from codeteam.sandbox.container import Recipe
+from codeteam.sandbox import container, image, owner, policy, prune
+from codeteam.sandbox.container import Container, Recipe
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.session import Attendant, SupervisedSession
-from codeteam.sandbox.volumes import Volumes
+from codeteam.sandbox.spares import Spares
+from codeteam.sandbox.volumes import Parcel, Volumes
+
+DEFAULT_LIMITS = Limits()
 
 
 class DockerSandbox:
@@ -30,29 +32,30 @@ class DockerSandbox:
         cache: Path,
         environ: Mapping[str, str],
         image: str = "",
-        limits: Limits = Limits(),
+        limits: Limits = DEFAULT_LIMITS,
         runtime: str | None = None,
         exclude_newer: str = "",
-        job: str = "",
+        spares: int = 0,
     ) -> None:
         """Nothing is contacted yet.
 
-        `cache` is a folder for locks and facts, `image` a name or digest (empty for the one that was built),
-        `runtime` a runtime of the engine such as "runsc", `exclude_newer` a date after which packages are too young.
+        `cache` is a folder for locks and facts, `image` a name or digest (empty for the one that was built), `runtime`
+        a runtime of the engine such as "runsc", `exclude_newer` a date after which packages are too young, `spares`
+        how many containers to start ahead of need.
         """
         self._cache = cache
         self._limits = limits
         self._wanted = image
         self._runtime = runtime
-        self._job = job
         self._owner = owner.this_process().label
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._volumes = Volumes(self._engine, cache=cache, owner=self._owner, runtime=runtime)
+        self._spares = Spares(spares)
+        self._running: set[Container] = set()
         self._locks: dict[str, Lock] = {}
-        self._running: set[container.Container] = set()
-        self._cpus = 0
         self._targets: dict[str, Target] = {}
+        self._pruned = False
 
     async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
         asked, problems = check(requirements)
@@ -60,80 +63,114 @@ class DockerSandbox:
             return problems
         if not asked:
             return DependencySet(key="")
-        found = await image.ensure(self._engine, self._cache, self._wanted)
-        target = await self._target(found)
-        lock = await self._resolver.lock(asked, target)
+        found = await self._image()
+        lock = await self._resolver.lock(asked, await self._target(found))
         if not isinstance(lock, Lock):
             return lock
         self._locks[lock.key] = lock
-        await self._fill("deps", lock, policy.DEPENDENCIES, found)
-        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages)
+        await self._volumes.ensure(await self._parcel("deps", lock, found), found)
+        dependencies = DependencySet(key=lock.key, requirements=asked, locked=lock.packages)
+        parcels = await self._parcels(dependencies, found)
+        await self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
+        return dependencies
 
     @asynccontextmanager
     async def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None
+        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
     ) -> AsyncIterator[Session]:
         limits = limits or self._limits
-        found = await image.ensure(self._engine, self._cache, self._wanted)
-        locks = {policy.TOOLS: await self._tools(found)}
-        if dependencies is not None and dependencies.key:
-            locks[policy.DEPENDENCIES] = await self._lock_of(dependencies, found)
+        found = await self._image()
+        parcels = await self._parcels(dependencies, found)
+        recipe = self._recipe(found, parcels, limits, job)
 
         async def another() -> Attendant:
-            return await self._start(found, locks, limits)
+            spare = await self._spares.take(_kind_of(recipe))
+            started = spare or await self._start(recipe, parcels)
+            return started.attendant
 
         session = SupervisedSession(
             image=found.shown, first=await another(), another=another, limits=limits, env=policy.environment()
         )
         try:
+            await self._stock(recipe, parcels)
             yield session
         finally:
             await session.close()
 
+    async def build(self, source: str, reference: str = "") -> Image:
+        """Make the image anew; `source` is one of `image.SOURCES`.
+
+        Raises:
+            SandboxUnavailable: it cannot be made this way.
+        """
+        return await image.build(self._engine, self._cache, source, reference)
+
+    async def prune(self, *, every_volume: bool = False) -> prune.Pruned:
+        """Remove what crashed runs left; with `every_volume` also all packages that no container uses.
+
+        Raises:
+            SandboxUnavailable: the engine cannot be reached.
+        """
+        containers = await prune.prune_containers(self._engine)
+        found = await image.find(self._engine)
+        removed = await prune.prune_volumes(self._engine, self._volumes, found, every=every_volume)
+        return prune.Pruned(containers, removed)
+
     async def aclose(self) -> None:
+        await self._spares.clear()
         for running in tuple(self._running):
             await running.destroy()
-        self._running.clear()
         self._engine.close()
 
-    async def _start(self, found: Image, locks: Mapping[str, Lock], limits: Limits) -> Attendant:
-        """A container with all its packages; volumes that somebody emptied meanwhile are filled again."""
-        keys = {folder: lock.key for folder, lock in locks.items()}
-        names = {folder: _volume(_KINDS[folder], lock.key) for folder, lock in locks.items()}
-        recipe = Recipe(found, limits, Mounts(read_only=names), runtime=self._runtime, owner=self._owner, job=self._job)
-        for _ in range(2):
-            for folder, lock in locks.items():
-                await self._fill(_KINDS[folder], lock, folder, found)
-            started, greeting = await container.start(self._engine, recipe, await self._processors())
+    async def _image(self) -> Image:
+        found = await image.ensure(self._engine, self._cache, self._wanted)
+        if not self._pruned:
+            self._pruned = True
+            await prune.prune_containers(self._engine)
+        return found
+
+    def _recipe(self, found: Image, parcels: tuple[Parcel, ...], limits: Limits, job: str) -> Recipe:
+        mounts = Mounts(read_only={parcel.folder: parcel.volume for parcel in parcels})
+        return Recipe(found, limits, mounts, runtime=self._runtime, owner=self._owner, job=job)
+
+    async def _stock(self, recipe: Recipe, parcels: tuple[Parcel, ...]) -> None:
+        ahead = self._recipe(recipe.image, parcels, recipe.limits, "")
+        await self._spares.refill(_kind_of(ahead), lambda: self._start(ahead, parcels))
+
+    async def _start(self, recipe: Recipe, parcels: tuple[Parcel, ...]) -> Container:
+        """A container with all its packages; volumes that are not whole are filled again."""
+        for doubt in (False, True):
+            for parcel in parcels:
+                await self._volumes.ensure(parcel, recipe.image, doubt=doubt)
+            started, greeting = await container.start(self._engine, recipe)
             self._running.add(started)
-            started.when_gone = lambda: self._running.discard(started)
-            if container.complete(greeting, keys):
-                return started.attendant
+            started.when_gone = self._running.discard
+            if container.complete(greeting, {parcel.folder: parcel.key for parcel in parcels}):
+                return started
             await started.destroy()
-            for name in names.values():
-                self._volumes.forget(name)
         raise SandboxUnavailable(
-            "The packages' volumes cannot be filled.", "Remove them with `codeteam sandbox prune --volumes`."
+            "The volumes of packages cannot be filled.", "Remove them with `codeteam sandbox prune --volumes`."
         )
 
-    async def _fill(self, kind: str, lock: Lock, folder: str, found: Image) -> None:
+    async def _parcels(self, dependencies: DependencySet | None, found: Image) -> tuple[Parcel, ...]:
+        text = files("codeteam.sandbox").joinpath("tools.lock").read_text("utf-8")
+        parcels = [await self._parcel("tools", Lock.of(text, await self._target(found)), found)]
+        if dependencies is not None and dependencies.key:
+            parcels.append(await self._parcel("deps", await self._lock_of(dependencies, found), found))
+        return tuple(parcels)
+
+    async def _parcel(self, kind: str, lock: Lock, found: Image) -> Parcel:
         target = await self._target(found)
 
-        async def unpack(place: Path) -> None:
-            await self._resolver.install(lock, target, place, own_copies=False)
+        async def unpack(folder: Path) -> None:
+            await self._resolver.install(lock, target, folder, own_copies=False)
 
-        cpus = await self._processors()
-        await self._volumes.ensure(_volume(kind, lock.key), lock.key, folder, found, cpus, unpack)
-
-    async def _tools(self, found: Image) -> Lock:
-        text = files("codeteam.sandbox").joinpath("tools.lock").read_text("utf-8")
-        return Lock.of(text, await self._target(found))
+        return Parcel(kind, lock.key, policy.TOOLS if kind == "tools" else policy.DEPENDENCIES, unpack)
 
     async def _lock_of(self, dependencies: DependencySet, found: Image) -> Lock:
         """The lock of a set that this sandbox prepared, or another process before it."""
         if dependencies.key not in self._locks:
-            target = await self._target(found)
-            lock = await self._resolver.lock(dependencies.requirements, target)
+            lock = await self._resolver.lock(dependencies.requirements, await self._target(found))
             if not isinstance(lock, Lock):
                 raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
             self._locks[dependencies.key] = lock
@@ -141,25 +178,21 @@ class DockerSandbox:
 
     async def _target(self, found: Image) -> Target:
         """For which Python and platform packages are to be: asked of the image once, then remembered on disk."""
-        if found.id in self._targets:
-            return self._targets[found.id]
-        note = self._cache / "images" / f"{found.id.removeprefix('sha256:')[:32]}.json"
-        try:
-            target = Target(**json.loads(note.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            target = await self._ask(found)
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(json.dumps({"python": target.python, "platform": target.platform}), "utf-8")
-        self._targets[found.id] = target
-        return target
+        if found.id not in self._targets:
+            note = self._cache / "images" / f"{found.id.removeprefix('sha256:')[:32]}.json"
+            target = _recall(note)
+            if target is None:
+                target = await self._ask(found)
+                _note(note, target)
+            self._targets[found.id] = target
+        return self._targets[found.id]
 
     async def _ask(self, found: Image) -> Target:
-        recipe = Recipe(found, self._limits, runtime=self._runtime, owner=self._owner, job=self._job)
-        started, greeting = await container.start(self._engine, recipe, await self._processors())
+        started, greeting = await container.start(self._engine, self._recipe(found, (), self._limits, ""))
         await started.destroy()
         if greeting.implementation != "CPython" or tuple(map(int, greeting.python.split(".")[:2])) < (3, 11):
             raise SandboxUnavailable(
-                f"The image {found.name} has {greeting.implementation} {greeting.python}; CPython 3.11 is the oldest that will do.",
+                f"The image {found.name} has {greeting.implementation} {greeting.python}, not CPython 3.11 or newer.",
                 "Build another with `codeteam sandbox build`.",
                 "image_missing",
             )
@@ -167,15 +200,19 @@ class DockerSandbox:
             python=greeting.python, machine=greeting.machine, libc=greeting.libc, libc_version=greeting.libc_version
         )
 
-    async def _processors(self) -> int:
-        if not self._cpus:
-            facts: Any = await self._engine.call(lambda api: api.info())
-            self._cpus = int(facts["NCPU"])
-        return self._cpus
+
+def _kind_of(recipe: Recipe) -> object:
+    """What must be equal for one container to stand in for another; the job's name is only a label."""
+    return (recipe.image.id, recipe.limits, tuple(sorted(recipe.mounts.read_only.items())))
 
 
-_KINDS = {policy.TOOLS: "tools", policy.DEPENDENCIES: "deps"}
+def _recall(note: Path) -> Target | None:
+    try:
+        return Target(**json.loads(note.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
-def _volume(kind: str, key: str) -> str:
-    return f"codeteam-{kind}-{key}"
+def _note(note: Path, target: Target) -> None:
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"python": target.python, "platform": target.platform}), "utf-8")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import docker
 import docker.errors
+import docker.utils
 import requests
 from docker.context import ContextAPI
 
@@ -36,9 +37,12 @@ class Engine:
         self._api: docker.APIClient | None = None
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="docker")
         self._opening = threading.Lock()
+        self._processors = 0
 
-    async def call(self, work: Callable[[docker.APIClient], T]) -> T:
-        """Do something with the SDK in a thread. To cancel the caller does not stop the thread.
+    async def call(self, work: Callable[[Any], T]) -> T:
+        """Do something with the SDK's `APIClient` in a thread (`Any`, for it is typed only in part).
+
+        To cancel the caller does not stop the thread.
 
         Raises:
             SandboxUnavailable: the engine cannot be reached, has no such thing, or refuses; with kind and hint.
@@ -52,10 +56,16 @@ class Engine:
             SandboxUnavailable: as `call`.
         """
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        opened: Any = await self.call(lambda api: api.attach_socket(container, params=params))
+        opened = await self.call(lambda api: api.attach_socket(container, params=params))
         return Line(opened, self._threads)
 
-    def _do(self, work: Callable[[docker.APIClient], T]) -> T:
+    async def processors(self) -> int:
+        """How many the engine's machine has; it refuses containers that ask for more."""
+        if not self._processors:
+            self._processors = int((await self.call(lambda api: api.info()))["NCPU"])
+        return self._processors
+
+    def _do(self, work: Callable[[Any], T]) -> T:
         try:
             with self._opening:
                 if self._api is None:
@@ -85,7 +95,9 @@ class Line:
         self._threads = threads
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
-        self._ended = False
+        self.ended = False
+        """Nothing will come any more, and it may be that all of it was received."""
+        self._drained = False
         self.complaints = bytearray()
         """The last of what the supervisor wrote to stderr: a traceback, if anything."""
         threading.Thread(target=self._read, name="docker-line", daemon=True).start()
@@ -97,10 +109,10 @@ class Line:
 
     async def receive(self) -> bytes:
         """Bytes of standard output; empty at the end, and ever after."""
-        if self._ended:
+        if self._drained:
             return b""
         chunk = await self._chunks.get()
-        self._ended = not chunk
+        self._drained = not chunk
         return chunk
 
     def close(self) -> None:
@@ -127,6 +139,7 @@ class Line:
                         self._put(chunk)
         except (OSError, ValueError, struct.error):
             pass
+        self.ended = True
         self._put(b"")
 
     def _put(self, chunk: bytes) -> None:
@@ -147,7 +160,7 @@ class Line:
 
 
 def _connect(environ: Mapping[str, str]) -> docker.APIClient:
-    settings: dict[str, Any] = docker.utils.kwargs_from_env(environment=dict(environ))
+    settings: dict[str, Any] = {**docker.utils.kwargs_from_env(environment=dict(environ))}
     if "base_url" not in settings:
         context: Any = ContextAPI.get_current_context()
         if context is not None and context.Host:

@@ -18,9 +18,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-PROGRAMS = "cat chmod cp cut date dirname echo env expr false find grep head id ln ls mkdir mktemp mv printf pwd rm rmdir sed seq sleep sort tail tee test touch tr true uname uniq wc".split()  # noqa: E501, SIM905 - one word a program
+PROGRAMS = (
+    *("cat", "chmod", "cp", "cut", "date", "dirname", "echo", "env", "expr", "false", "find", "grep", "head", "id"),
+    *("ln", "ls", "mkdir", "mktemp", "mv", "printf", "pwd", "rm", "rmdir", "sed", "seq", "sleep", "sort", "tail"),
+    *("tee", "test", "touch", "tr", "true", "uname", "uniq", "wc"),
+)
 """What a shell script takes for granted; those that this machine has."""
-EXTRA_LIBRARIES = ("libstdc++.so.6", "libgcc_s.so.1", "libresolv.so.2", "libnss_files.so.2", "libutil.so.1", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libatomic.so.1", "libgomp.so.1")  # fmt: skip
+EXTRA_LIBRARIES = (
+    *("libstdc++.so.6", "libgcc_s.so.1", "libatomic.so.1", "libgomp.so.1"),
+    *("libdl.so.2", "libnss_files.so.2", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libutil.so.1"),
+)
 """What wheels may expect of a platform without bringing it."""
 LEFT_OUT = ("__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "turtledemo")
 TEXTS = {
@@ -98,7 +105,7 @@ def _standard_library(source: Path, target: str) -> Iterator[tuple[str, Entry]]:
 
 
 def _compiled(source: Path) -> bytes:
-    """The module's `.pyc`, unchecked (PEP 552), from the one beside it when that is current; empty if it will not compile."""
+    """The module's `.pyc`, unchecked (PEP 552), from the one beside it when current; empty if it will not compile."""
     content = source.read_bytes()
     cached = Path(importlib.util.cache_from_source(str(source)))
     facts = source.stat()
@@ -110,10 +117,8 @@ def _compiled(source: Path) -> bytes:
         found = cached.read_bytes()
     except OSError:
         found = b""
-    if found[:8] == head + bytes(4) and found[8:16] == current:
-        body = found[16:]
-    else:
-        body = _compile(content, source)
+    fresh = found[:8] == head + bytes(4) and found[8:16] == current
+    body = found[16:] if fresh else _compile(content, source)
     return head + b"\x01\0\0\0" + importlib.util.source_hash(content) + body if body else b""
 
 
@@ -149,7 +154,7 @@ def _programs() -> tuple[list[Path], list[tuple[str, Entry]]]:
 
 
 def _libraries(programs: Iterable[Path]) -> Iterator[tuple[str, Entry]]:
-    """Shared libraries of the programs, all in /usr/lib, where every loader looks last; and the loader where it is expected."""
+    """Shared libraries of the programs, all in /usr/lib, where every loader looks; the loader where it is expected."""
     found: dict[str, Path] = {}
     loaders: set[Path] = set()
     for line in _ldd([str(path) for path in programs]):
@@ -157,8 +162,9 @@ def _libraries(programs: Iterable[Path]) -> Iterator[tuple[str, Entry]]:
             found.setdefault(match[1], Path(match[2]))
         elif match := re.match(r"\s+(/\S+) \(", line):
             loaders.add(Path(match[1]))
+    places = {path.parent for path in found.values()} | {Path("/usr/lib"), Path("/usr/lib64")}
     for name in EXTRA_LIBRARIES:
-        for folder in {path.parent for path in found.values()} | {Path("/usr/lib"), Path("/usr/lib64")}:
+        for folder in sorted(places):
             if (folder / name).exists():
                 found.setdefault(name, folder / name)
     for name, path in sorted(found.items()):

@@ -13,11 +13,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.host_image import NotPossible, write_layer
+from codeteam.sandbox.locks import locked
 
 REPOSITORY = "codeteam/sandbox"
 LABEL = "codeteam.image"
@@ -53,10 +52,10 @@ async def find(engine: Engine, wanted: str = "") -> Image | None:
         SandboxUnavailable: the engine cannot be reached; or `image_missing` for an image that was named.
     """
     if wanted:
-        facts: Any = await engine.call(lambda api: api.inspect_image(wanted))
+        facts = await engine.call(lambda api: api.inspect_image(wanted))
         return Image(facts["Id"], wanted)
     filters = {"label": f"{LABEL}={LAYOUT}"}
-    found: Any = await engine.call(lambda api: api.images(filters=filters))
+    found = await engine.call(lambda api: api.images(filters=filters))
     tagged = [facts for facts in found if facts.get("RepoTags")]
     if not tagged:
         return None
@@ -85,16 +84,11 @@ async def build(engine: Engine, cache: Path, source: str, reference: str = "", *
     Raises:
         SandboxUnavailable: it cannot be made this way.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(cache / "image.lock", thread_local=False)
-    await asyncio.to_thread(lock.acquire)
-    try:
+    async with locked(cache / "image.lock"):
         if source == "auto":
             found = None if again else await find(engine)
             return found or await _first_that_works(engine, reference)
         return await _MAKERS[source](engine, reference)
-    finally:
-        lock.release()
 
 
 async def _first_that_works(engine: Engine, reference: str) -> Image:
@@ -140,7 +134,7 @@ async def _from_registry(engine: Engine, reference: str) -> Image:
         raise SandboxUnavailable(
             f"The registry has no image {wanted}.", "Check --reference.", "image_missing"
         ) from error
-    facts: Any = await engine.call(lambda api: api.inspect_image(wanted))
+    facts = await engine.call(lambda api: api.inspect_image(wanted))
     digest = next(iter(facts.get("RepoDigests") or [wanted]))
     recipe = f'FROM {digest}\nLABEL {LABEL}="{LAYOUT}" codeteam.source="registry" codeteam.reference="{digest}"\n'
     own = f"{REPOSITORY}:registry-{facts['Id'].removeprefix('sha256:')[:12]}"
@@ -156,7 +150,7 @@ async def _from_registry(engine: Engine, reference: str) -> Image:
 
 async def _from_host(engine: Engine, reference: str) -> Image:
     del reference
-    facts: Any = await engine.call(lambda api: api.info())
+    facts = await engine.call(lambda api: api.info())
     if facts.get("OSType") != "linux" or facts.get("Architecture") != platform.machine():
         raise SandboxUnavailable("The engine runs on another kind of machine, where this one's Python cannot run.")
     try:
@@ -220,7 +214,7 @@ def _digest(path: Path) -> str:
 
 
 async def _named(engine: Engine, name: str) -> Image:
-    facts: Any = await engine.call(lambda api: api.inspect_image(name))
+    facts = await engine.call(lambda api: api.inspect_image(name))
     return Image(facts["Id"], name)
 
 

@@ -112,11 +112,11 @@ class Sandbox(Protocol):
         """
 
     def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None
+        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
     ) -> AbstractAsyncContextManager[Session]:
         """A fresh session; the tools of `codeteam.sandbox.languages` (pytest, coverage, ruff, mypy) are in it.
 
-        Without `limits`, those that the settings gave to this sandbox.
+        `job` is the job's identifier, for labels. Without `limits`, those that the settings gave to this sandbox.
 
         Raises on entering:
             SandboxUnavailable: no engine, no image, disk full; says what to do.

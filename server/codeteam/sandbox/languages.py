@@ -45,12 +45,13 @@ def python_run(path: str) -> tuple[str, ...]:
 def python_test(
     paths: Sequence[str], report_path: str = REPORT, coverage_sources: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Pytest with a JUnit report, values of local variables in failures, and coverage of the sources (folders or modules)."""
+    """Pytest with a JUnit report, values of locals in failures, and coverage of the sources (folders or modules)."""
     coverage = [f"--cov={source}" for source in coverage_sources]
     if coverage:
         coverage += [f"--cov-report=json:{COVERAGE}", "--no-cov-on-fail"]
     return (
-        "python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--showlocals", "--tb=short", "--color=no",
+        "python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--showlocals", "--color=no",
+        "-o", "asyncio_default_fixture_loop_scope=function",
         f"--junitxml={report_path}", *coverage, "--", *paths,
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def environment() -> dict[str, str]:
 
 
 def seccomp_profile() -> str:
-    """An allow-list as Docker reads it: all else answers EPERM, and `clone3` ENOSYS, so that libc falls back to `clone`."""
+    """An allow-list as Docker reads it: all else answers EPERM; `clone3` ENOSYS, so that libc falls back to `clone`."""
     names = json.loads(files("codeteam.sandbox").joinpath("syscalls.json").read_text("utf-8"))
     rules: list[dict[str, Any]] = [
         _rule(*names),

@@ -12,6 +12,7 @@ reported in the greeting.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -167,12 +168,10 @@ class Supervisor:
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
             watch = _Watch(process, stdin, request["output"])
-            code = self._wait(watch, began + request["timeout"])
-            result["seconds"] = time.monotonic() - began
-            result["timed_out"] = code is None
-            code = self._kill_everything(process.pid, code)
+            ended = self._wait(watch, began + request["timeout"])
+            result |= {"seconds": time.monotonic() - began, "timed_out": ended is None}
+            process.returncode = code = self._kill_everything(process.pid, ended)
             watch.drain()
-            process.returncode = code
             result |= {"code": code, "truncated": watch.truncated, "oom": _oom_kills() > kills}
         _send(b"X", json.dumps(result).encode())
 
@@ -184,7 +183,7 @@ class Supervisor:
                 resource.setrlimit(which, (value, value))
 
         try:
-            return subprocess.Popen(  # noqa: S603 - running what it is told is this program's purpose
+            return subprocess.Popen(
                 request["argv"],
                 cwd=self._work,
                 env=request["env"],
@@ -226,15 +225,11 @@ class Supervisor:
     def _kill_everything(self, pid: int, code: int | None) -> int:
         """Kill and reap all that is left; the exit code of `pid`, which may be known already."""
         if self._init:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         elif pid:
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         give_up = time.monotonic() + 10
         while time.monotonic() < give_up:
             if not self._init:
@@ -273,7 +268,7 @@ class _Watch:
         self.process = process
         self.truncated = False
         self._kinds = {process.stdout.fileno(): b"O", process.stderr.fileno(): b"E"}
-        self._left = {fd: cap for fd in self._kinds}
+        self._left = dict.fromkeys(self._kinds, cap)
         self._stdin = memoryview(stdin)
         for fd in self._kinds:
             os.set_blocking(fd, False)
@@ -324,10 +319,8 @@ class _Watch:
                     break
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass
 
 
 class _Harvest:
@@ -364,7 +357,7 @@ class _Harvest:
         try:
             inner = os.open(name, OPEN_FOLDER, dir_fd=folder)
         except OSError as error:
-            self.dropped.append((path, error.strerror))
+            self.dropped.append((path, str(error.strerror)))
             return
         try:
             self.walk(inner, path + "/", depth + 1)
@@ -378,7 +371,7 @@ class _Harvest:
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError as error:
-            return "not a regular file" if error.errno in (errno.ELOOP, errno.ENXIO) else error.strerror
+            return "not a regular file" if error.errno in (errno.ELOOP, errno.ENXIO) else str(error.strerror)
         with os.fdopen(fd, "rb") as file:
             facts = os.fstat(fd)
             if not stat.S_ISREG(facts.st_mode):
@@ -416,7 +409,7 @@ def _descend(folder: int, names: list[str], *, make: bool) -> int:
                 inner = os.open(name, OPEN_FOLDER, dir_fd=current)
             except OSError as error:
                 if error.errno == errno.EACCES and stat.S_ISDIR(os.lstat(name, dir_fd=current).st_mode):
-                    os.chmod(name, 0o700, dir_fd=current)  # noqa: PTH101 - nothing else runs: it is still that folder
+                    os.chmod(name, 0o700, dir_fd=current)
                 elif make:
                     _remove(current, name, 0)
                     os.mkdir(name, 0o755, dir_fd=current)
@@ -444,7 +437,7 @@ def _remove(folder: int, name: str, depth: int) -> None:
         return
     if depth > 200:
         raise OSError(errno.ELOOP, "folders nested too deeply")
-    os.chmod(name, 0o700, dir_fd=folder)  # noqa: PTH101 - relative to a descriptor; nothing else runs
+    os.chmod(name, 0o700, dir_fd=folder)
     inner = os.open(name, OPEN_FOLDER, dir_fd=folder)
     try:
         _empty(inner, depth + 1)
@@ -454,7 +447,7 @@ def _remove(folder: int, name: str, depth: int) -> None:
 
 
 def _empty(folder: int, depth: int) -> None:
-    for name in os.listdir(folder):  # noqa: PTH208 - by descriptor
+    for name in os.listdir(folder):
         _remove(folder, name, depth)
 
 
@@ -531,17 +524,13 @@ def _descendants() -> set[int]:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _swallow(fd: int) -> None:
-    try:
+    with contextlib.suppress(BlockingIOError):
         os.read(fd, CHUNK)
-    except BlockingIOError:
-        pass
 
 
 def _send(kind: bytes, payload: bytes) -> None:

@@ -9,10 +9,9 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container
@@ -20,8 +19,9 @@ from codeteam.sandbox.container import Container, Recipe
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import Command, Limits
+from codeteam.sandbox.locks import locked
 from codeteam.sandbox.policy import MARKER, Mounts
-from codeteam.sandbox.session import SupervisedSession
+from codeteam.sandbox.session import Attendant, SupervisedSession
 
 LABEL = "codeteam.volume"
 LARGEST = 2 * 1024 * 1024 * 1024
@@ -36,115 +36,128 @@ compileall.compile_dir(folder, quiet=2, maxlevels=30, workers=0, invalidation_mo
 with open(os.path.join(folder, marker), "w") as file:
     file.write(key)
 """
+"""Run in a container that can reach nothing else: to compile is not to import, but who knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The content of one volume."""
+
+    kind: str
+    key: str
+    """Content hash."""
+    folder: str
+    """Where containers see it."""
+    unpack: Callable[[Path], Awaitable[None]]
+    """Puts the content into an empty folder."""
+
+    @property
+    def volume(self) -> str:
+        return f"codeteam-{self.kind}-{self.key}"
 
 
 class Volumes:
-    """Makes and remembers filled volumes."""
+    """Fills volumes and remembers which are."""
 
     def __init__(self, engine: Engine, *, cache: Path, owner: str, runtime: str | None) -> None:
         self._engine = engine
-        self._cache = cache
+        self._locks = cache / "volumes"
         self._owner = owner
         self._runtime = runtime
         self._known: set[str] = set()
 
-    def forget(self, name: str) -> None:
-        """A container found it incomplete: somebody removed it."""
-        self._known.discard(name)
+    async def ensure(self, parcel: Parcel, image: Image, *, doubt: bool = False) -> None:
+        """See that the volume is there.
 
-    async def ensure(
-        self, name: str, key: str, folder: str, image: Image, cpus: int, unpack: Callable[[Path], Awaitable[None]]
-    ) -> None:
-        """See that the volume is there and holds what `unpack` puts into a folder; `key` is the content's.
+        A volume that exists is taken for whole until a container's greeting says otherwise; call again in `doubt`.
 
         Raises:
             SandboxUnavailable: it cannot be filled.
         """
-        if name in self._known:
+        if doubt:
+            self._known.discard(parcel.volume)
+        if parcel.volume in self._known:
             return
-        locks = self._cache / "volumes"
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{name}.lock", thread_local=False)
-        await asyncio.to_thread(lock.acquire)
-        try:
-            if not await self._is_whole(name, key, folder, image, cpus):
-                await self._fill(name, key, folder, image, cpus, unpack)
-        finally:
-            lock.release()
-        self._known.add(name)
+        if doubt or not await self._exists(parcel.volume):
+            async with locked(self._locks / f"{parcel.volume}.lock"):
+                # Another process may have filled it while this one waited.
+                if not await self._exists(parcel.volume) or not await self.is_whole(parcel, image):
+                    await self._fill(parcel, image)
+        self._known.add(parcel.volume)
 
-    async def _is_whole(self, name: str, key: str, folder: str, image: Image, cpus: int) -> bool:
+    async def is_whole(self, parcel: Parcel, image: Image) -> bool:
         """Ask a container that is never started: its view of the volume is the real one."""
+        reader = Container(self._engine, container.new_name())
+        mounts = Mounts(read_only={parcel.folder: parcel.volume})
+        recipe = Recipe(image, FILLING, mounts, owner=self._owner, runtime=self._runtime)
         try:
-            await self._engine.call(lambda api: api.inspect_volume(name))
+            await container.finish(reader, reader.create(recipe))
+            marker = f"{parcel.folder}/{MARKER}"
+            return await self._engine.call(lambda api: _read_file(api, reader.name, marker)) == parcel.key
+        finally:
+            await reader.destroy()
+
+    async def _exists(self, volume: str) -> bool:
+        try:
+            await self._engine.call(lambda api: api.inspect_volume(volume))
         except SandboxUnavailable as error:
             if error.kind != "not_found":
                 raise
             return False
-        reader = Container(self._engine, container.new_name())
-        recipe = Recipe(image, FILLING, Mounts(read_only={folder: name}), owner=self._owner, runtime=self._runtime)
-        try:
-            await container.finish(reader, reader.create(recipe, cpus))
-            return await self._engine.call(lambda api: _read_file(api, reader.name, f"{folder}/{MARKER}")) == key
-        finally:
-            await reader.destroy()
+        return True
 
-    async def _fill(
-        self, name: str, key: str, folder: str, image: Image, cpus: int, unpack: Callable[[Path], Awaitable[None]]
-    ) -> None:
+    async def _fill(self, parcel: Parcel, image: Image) -> None:
         """Copy the packages in, compile them where nothing can reach out, and write the marker last."""
         with tempfile.TemporaryDirectory(prefix="codeteam-packages-") as place:
-            packages, archive = Path(place, "packages"), Path(place, "packages.tar")
-            packages.mkdir()
+            packages = Path(place, "packages")
+            archive = Path(place, "packages.tar")
             try:
-                await unpack(packages)
+                await asyncio.to_thread(packages.mkdir)
+                await parcel.unpack(packages)
                 await asyncio.to_thread(_pack, packages, archive)
             except OSError as error:
-                raise SandboxUnavailable(
-                    f"Packages could not be unpacked: {error.strerror}.", "", "disk_full"
-                ) from error
-            labels = {LABEL: key, container.OWNER: self._owner}
-            await self._engine.call(lambda api: api.create_volume(name, labels=labels))
+                raise SandboxUnavailable(f"Packages cannot be unpacked: {error.strerror}.", kind="disk_full") from error
+            labels = {LABEL: parcel.key, container.OWNER: self._owner}
+            await self._engine.call(lambda api: api.create_volume(parcel.volume, labels=labels))
             filler = Container(self._engine, container.new_name())
-            recipe = Recipe(
-                image, FILLING, Mounts(writable={folder: name}), uid=0, owner=self._owner, runtime=self._runtime
-            )
-            await container.finish(filler, self._put(filler, recipe, cpus, folder, archive))
-            await container.finish(filler, _compile(filler, folder, key))
+            await container.finish(filler, self._put(filler, parcel, image, archive))
+            await container.finish(filler, _compile(filler.attendant, parcel))
 
-    async def _put(self, filler: Container, recipe: Recipe, cpus: int, folder: str, archive: Path) -> None:
-        await filler.create(recipe, cpus)
+    async def _put(self, filler: Container, parcel: Parcel, image: Image, archive: Path) -> None:
+        mounts = Mounts(writable={parcel.folder: parcel.volume})
+        await filler.create(Recipe(image, FILLING, mounts, uid=0, owner=self._owner, runtime=self._runtime))
 
         def send(api: Any) -> None:
             with archive.open("rb") as file:
-                api.put_archive(filler.name, folder, file)
+                api.put_archive(filler.name, parcel.folder, file)
 
         await self._engine.call(send)
         await filler.start()
 
 
-async def _compile(filler: Container, folder: str, key: str) -> None:
-    async def no_other() -> Any:
+async def _compile(attendant: Attendant, parcel: Parcel) -> None:
+    async def no_other() -> Attendant:
         raise SandboxUnavailable("Packages could not be prepared: the container ended.", "Try again.")
 
-    session = SupervisedSession(image="", first=filler.attendant, another=no_other, limits=FILLING, env={})
-    argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", FINISH, folder, MARKER, key)
+    session = SupervisedSession(image="", first=attendant, another=no_other, limits=FILLING, env={})
+    argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", FINISH, parcel.folder, MARKER, parcel.key)
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     outcome = await session.run(Command(argv, env=path, timeout=FILLING_TIMEOUT))
     await session.close()
     if not outcome.run.ok:
-        raise SandboxUnavailable(f"Packages could not be prepared: {outcome.run.stderr[-300:]}", "Try again.")
+        reason = outcome.run.stderr.strip()[-300:] or outcome.notice
+        raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
 
 
 def _read_file(api: Any, name: str, path: str) -> str:
+    """The text of a small file in a container; empty when it is not there."""
     try:
         stream, _ = api.get_archive(name, path)
     except Exception as error:
         if getattr(error, "status_code", None) == 404:
             return ""
         raise
-    content = io.BytesIO(b"".join(stream))
-    with tarfile.open(fileobj=content) as archive:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
         for member in archive:
             file = archive.extractfile(member)
             if file is not None:
@@ -158,29 +171,33 @@ def _pack(folder: Path, target: Path) -> None:
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for place, folders, names in os.walk(folder):
             folders.sort()
-            for name in sorted((*folders, *names)):
+            for name in (*folders, *sorted(names)):
                 path = Path(place, name)
-                member = archive.gettarinfo(path, str(path.relative_to(folder)))
-                if not (member.isdir() or member.isreg()) or name == ".lock":
-                    continue
-                member.uid = member.gid = 0
-                member.uname = member.gname = ""
-                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-                if member.isdir():
-                    archive.addfile(member)
-                    continue
-                content: Any = path.open("rb")
-                if path.parent == folder / "bin":
-                    with content:
-                        script = _with_plain_python(content.read())
-                    member.size, content = len(script), io.BytesIO(script)
-                size += member.size
+                size += path.lstat().st_size
                 if size > LARGEST:
-                    raise SandboxUnavailable(
-                        f"The packages take more than {LARGEST // 1024**3} GiB.", "Ask for fewer or smaller ones."
-                    )
-                with content:
-                    archive.addfile(member, content)
+                    room = f"{LARGEST // 1024**3} GiB"
+                    raise SandboxUnavailable(f"The packages take more than {room}.", "Ask for fewer or smaller ones.")
+                _pack_one(archive, path, folder)
+
+
+def _pack_one(archive: tarfile.TarFile, path: Path, folder: Path) -> None:
+    member = archive.gettarinfo(path, str(path.relative_to(folder)))
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    if member.isdir():
+        archive.addfile(member)
+    elif path.is_file() and not path.is_symlink():
+        # Hard links of uv's cache are files like others.
+        member.type = tarfile.REGTYPE
+        if path.parent == folder / "bin":
+            script = _with_plain_python(path.read_bytes())
+            member.size = len(script)
+            archive.addfile(member, io.BytesIO(script))
+            return
+        member.size = path.stat().st_size
+        with path.open("rb") as file:
+            archive.addfile(member, file)
 
 
 def _with_plain_python(script: bytes) -> bytes:
