@@ -12,6 +12,9 @@ from codeteam.domain.task import Task
 class Engine(Protocol):
     """Where jobs run: processes of this machine, or one day a cluster."""
 
+    slots: int
+    """Jobs that run at once; may be changed at any time."""
+
     async def submit(self, task: Task, workspace: str = "") -> None:
         """Take the task; returns at once. Its events, `Queued` first when it has to wait, come from `events`.
 
@@ -29,3 +32,6 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Cancel what runs and end every process."""
+
+    def kill_now(self) -> None:
+        """End every process at once, without waiting; for a program that is about to exit."""

@@ -1,0 +1,58 @@
+"""`codeteam serve`: the language server on standard input and output."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+
+from codeteam.domain.settings import Settings
+from codeteam.jobs.engine import Engine
+from codeteam.jobs.history import History
+from codeteam.jobs.places import state_dir
+from codeteam.jobs.supervisor import WorkerEngine
+from codeteam.lsp.server import Composition
+from codeteam.lsp.serving import serve
+from codeteam.workspace.configuration import config_folder, user_settings
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "serve", help="the language server on stdio", description="Serve an editor on standard input and output."
+    )
+    parser.add_argument(
+        "--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="what goes to stderr"
+    )
+    parser.add_argument(
+        "--stdio", action="store_true", help="accepted because some editors add it; there is no other way"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve one client; 0 when it shut the server down before leaving, else 1."""
+    logging.basicConfig(level=args.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(_serve(composition(args.environ)))
+    return 1  # not reached
+
+
+def composition(environ: Mapping[str, str]) -> Composition:
+    """The server's parts on this machine."""
+    home, config = state_dir(environ), config_folder(environ)
+    settings, problems = user_settings(config)
+
+    def make_engine(chosen: Settings) -> Engine:
+        return WorkerEngine(home=home, environ=environ, history=History(home), jobs=chosen.jobs)
+
+    return Composition(make_engine=make_engine, home=home, settings=settings, config=config, problems=problems)
+
+
+async def _serve(parts: Composition) -> None:
+    code = await serve(parts)
+    logging.shutdown()
+    sys.stderr.flush()
+    # A thread that still reads a slow disk must not keep the editor waiting; every process of ours has ended.
+    os._exit(code)

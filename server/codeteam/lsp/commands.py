@@ -1,0 +1,146 @@
+"""workspace/executeCommand: each command takes one object, checks it, and answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from lsprotocol import types
+
+from codeteam.domain.diff import changes, shift, split_lines
+from codeteam.domain.source import Span
+from codeteam.domain.task import Intent
+from codeteam.lsp.configuration import Configuration
+from codeteam.lsp.document import Document
+from codeteam.lsp.editor import Editor
+from codeteam.lsp.editor_job import EditorJob, Request, State
+from codeteam.lsp.editor_jobs import EditorJobs
+from codeteam.lsp.findings_board import FindingsBoard
+from codeteam.lsp.from_lsp import job_arguments, text_of, wrong
+from codeteam.lsp.outline import definition_at
+from codeteam.lsp.protocol import Refused
+
+UNTRUSTED = "This workspace is not trusted: Codeteam runs what it writes, and starts nothing here until you trust it."
+_WORDS = {
+    Intent.IMPLEMENT: "implement",
+    Intent.FIX: "fix problems in",
+    Intent.REFACTOR: "refactor",
+    Intent.DOCUMENT: "document",
+    Intent.TEST: "write tests for",
+    Intent.REVIEW: "review",
+}
+
+
+class Commands:
+    """The commands of one server."""
+
+    def __init__(self, *, editor: Editor, jobs: EditorJobs, board: FindingsBoard, configuration: Configuration) -> None:
+        self._editor = editor
+        self._jobs = jobs
+        self._board = board
+        self._configuration = configuration
+        self._table: dict[str, Callable[[Mapping[str, object]], dict[str, Any]]] = {
+            **{f"codeteam.{intent}": self._starter(intent) for intent in Intent},
+            "codeteam.cancel": self._cancel,
+            "codeteam.apply": self._apply,
+            "codeteam.dismiss": self._dismiss,
+            "codeteam.rerun": self._rerun,
+        }
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._table)
+
+    def execute(self, params: types.ExecuteCommandParams) -> dict[str, Any]:
+        """Run a command; raises Refused for an unknown one and for wrong arguments."""
+        command = self._table.get(params.command)
+        if command is None:
+            raise Refused(types.ErrorCodes.InvalidParams, f"There is no command {params.command!r}.")
+        arguments = params.arguments or []
+        if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
+            raise wrong(f"{params.command} takes one object")
+        return command(arguments[0])
+
+    def rerun(self, job: EditorJob) -> EditorJob:
+        """The same request on the document as it is now; its lines have moved with the edits since."""
+        request = job.request
+        document = self._document(request.snapshot.uri)
+        edits = changes(split_lines(request.snapshot.text), split_lines(document.text))
+        cursor = shift(Span(request.cursor_line, request.cursor_line), edits).start_line
+        selection = shift(request.selection, edits) if request.selection else None
+        now = replace(request, snapshot=document.snapshot(), selection=selection, cursor_line=cursor)
+        return self._jobs.start(now)
+
+    def _starter(self, intent: Intent) -> Callable[[Mapping[str, object]], dict[str, Any]]:
+        def start(value: Mapping[str, object]) -> dict[str, Any]:
+            asked = job_arguments(value)
+            if intent is Intent.FIX and not (asked.complaints or asked.instruction):
+                raise wrong("codeteam.fix needs diagnostics, or an instruction that says what is wrong")
+            self._check_trust()
+            document = self._document(asked.uri)
+            if asked.version is not None and asked.version != document.version:
+                text = "The document has changed since; please choose the action again."
+                raise Refused(types.LSPErrorCodes.ContentModified, text)
+            request = Request(
+                intent=intent,
+                snapshot=document.snapshot(),
+                selection=asked.selection,
+                cursor_line=asked.cursor_line,
+                instruction=asked.instruction,
+                complaints=asked.complaints,
+                title=f"{_WORDS[intent]} {_subject(document, asked.selection, asked.cursor_line)}",
+            )
+            return {"jobId": self._jobs.start(request).id}
+
+        return start
+
+    def _cancel(self, value: Mapping[str, object]) -> dict[str, Any]:
+        job = self._job(value)
+        return {"jobId": job.id, "cancelled": self._jobs.cancel(job)}
+
+    def _apply(self, value: Mapping[str, object]) -> dict[str, Any]:
+        job = self._job(value)
+        if not job.can_apply:
+            states = {State.PROPOSED: "is before you already", State.APPLIED: "was applied already"}
+            reason = states.get(job.state, "has no proposal to apply")
+            raise Refused(types.LSPErrorCodes.RequestFailed, f"Job {job.id} {reason}.")
+        self._jobs.deliver(job)
+        return {"jobId": job.id}
+
+    def _dismiss(self, value: Mapping[str, object]) -> dict[str, Any]:
+        finding = text_of(value, "findingId")
+        job = self._board.dismiss(finding)
+        if job is None:
+            raise wrong(f"there is no finding {finding!r}")
+        return {"jobId": job}
+
+    def _rerun(self, value: Mapping[str, object]) -> dict[str, Any]:
+        self._check_trust()
+        return {"jobId": self.rerun(self._job(value)).id}
+
+    def _job(self, value: Mapping[str, object]) -> EditorJob:
+        name = text_of(value, "jobId")
+        job = self._jobs.get(name)
+        if job is None:
+            raise wrong(f"there is no job {name!r} in this server")
+        return job
+
+    def _document(self, uri: str) -> Document:
+        document = self._editor.documents.get(uri)
+        if document is None:
+            raise wrong(f"{uri} is not open in the editor")
+        return document
+
+    def _check_trust(self) -> None:
+        if not self._configuration.trusted:
+            raise Refused(types.LSPErrorCodes.RequestFailed, UNTRUSTED)
+
+
+def _subject(document: Document, selection: Span | None, cursor: int) -> str:
+    """What the job is about, in a word or two."""
+    name = document.uri.rstrip("/").rpartition("/")[2]
+    found = definition_at(document.lines, selection.start_line if selection else cursor)
+    if found is not None and document.language == "python" and (selection is None or selection.start_line > 1):
+        return found.name
+    return f"{name}, lines {selection.start_line}-{selection.end_line}" if selection else name

@@ -1,0 +1,67 @@
+"""The settings an editor gives, in the three ways editors have, and whether it trusts the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from codeteam.domain.settings import Settings
+from codeteam.workspace.configuration import parse_settings
+
+SECTION = "codeteam"
+_NOT_SETTINGS = frozenset({"trusted", "trace"})
+"""Names in our section that are not the team's: how far the workspace is trusted, and the client's own tracing."""
+
+
+class Configuration:
+    """What holds now: the user's own settings, then the start options, then what the editor's settings say."""
+
+    def __init__(self, user: Settings, folder: Path | None = None) -> None:
+        """`folder` holds the user's own `prompts/`."""
+        self.folder = folder
+        self._user = user
+        self._options: Mapping[str, object] = {}
+        self._section: Mapping[str, object] = {}
+        self.settings = user
+        self.trusted = False
+        """Whether jobs may run: generated code is executed, and the workspace's own files steer it."""
+
+    def start(self, options: object, *, speaks_trust: bool) -> tuple[str, ...]:
+        """Take `initializationOptions`; returns a message for each thing that is wrong.
+
+        A client that says it speaks of trust is not trusted until it says so. Any other was set up by its user in
+        a file of their own, and is trusted unless its options say `trusted: false`.
+        """
+        self._options = _section_of(options)
+        trusted = self._options.get("trusted", not speaks_trust)
+        self.trusted = trusted is True
+        problems = self._rebuild()
+        if not isinstance(options, Mapping) and options is not None:
+            problems += ("initializationOptions: must be an object of settings; it was ignored.",)
+        if not isinstance(trusted, bool):
+            problems += (
+                "initializationOptions: trusted must be true or false; the workspace is taken as not trusted.",
+            )
+        return problems
+
+    def change(self, section: object) -> tuple[str, ...]:
+        """Take the editor's `codeteam` settings; returns a message for each thing that is wrong."""
+        self._section = _section_of(section)
+        return self._rebuild()
+
+    def _rebuild(self) -> tuple[str, ...]:
+        settings, problems = parse_settings(_own(self._options), where="initializationOptions", base=self._user)
+        self.settings, more = parse_settings(_own(self._section), where="editor settings", base=settings)
+        return problems + more
+
+
+def _section_of(value: object) -> Mapping[str, object]:
+    """The settings in a value that is either our section or an object that holds it."""
+    if not isinstance(value, Mapping):
+        return {}
+    inner = value.get(SECTION)
+    return inner if isinstance(inner, Mapping) else value
+
+
+def _own(values: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: value for name, value in values.items() if name not in _NOT_SETTINGS}

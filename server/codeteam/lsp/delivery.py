@@ -1,0 +1,201 @@
+"""From a proposal to the buffer: as an edit that the user confirms, and never over something that changed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from codeteam.domain.artifacts import FileChange, Proposal, Status
+from codeteam.lsp.document import key
+from codeteam.lsp.editor import Editor
+from codeteam.lsp.editor_job import EditorJob, State
+from codeteam.lsp.findings_board import FindingsBoard
+from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits
+from codeteam.lsp.to_lsp import uri_of, workspace_edit
+
+_TRIES = 5
+"""Times an edit is made anew because the buffer moved on while it was made or sent."""
+_NOBODY_READS_SO_FAST = 1.0
+"""Seconds: a refusal within them came from the editor, a later one from its user."""
+APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Run again"
+
+
+class Delivery:
+    """Brings proposals to one editor."""
+
+    def __init__(
+        self, *, editor: Editor, board: FindingsBoard, proposals: Path, rerun: Callable[[EditorJob], None]
+    ) -> None:
+        """`proposals` is the folder where patches to look at are written; `rerun` starts a job's request again."""
+        self._editor = editor
+        self._board = board
+        self._proposals = proposals
+        self._rerun = rerun
+
+    async def deliver(self, job: EditorJob) -> None:
+        """Offer the edit and show the findings; sets the job's state."""
+        proposal = job.proposal
+        if proposal is None:
+            return
+        self._show_findings(job, proposal)
+        if not proposal.files:
+            self._tell_result(job, proposal)
+        elif not self._editor.features.apply_edit:
+            await self._keep(job, "this editor cannot apply edits that a server offers", RERUN)
+        else:
+            await self._apply(job, proposal)
+
+    async def _apply(self, job: EditorJob, proposal: Proposal) -> None:
+        confirmed = self._editor.features.confirms
+        for _ in range(_TRIES):
+            targets = await asyncio.to_thread(self._targets, job, proposal)
+            plan = await asyncio.to_thread(plan_edits, targets)
+            outside = self._outside(targets)
+            if outside or plan.blocked:
+                await self._keep(job, _because((*outside, *plan.blocked)), RERUN)
+                return
+            if not plan.edits:
+                job.state = State.DONE
+                self._editor.say(types.MessageType.Info, f"Codeteam: nothing to change ({job.request.title}).")
+                return
+            if not confirmed:
+                answer = await self._ask(job, proposal, plan)
+                if answer != APPLY:
+                    await self._set_aside(job, answer)
+                    return
+                confirmed = True
+                continue  # the buffer may have moved on while the question stood
+            if await self._send(job, proposal, plan):
+                return
+        await self._keep(job, "the file keeps changing", RERUN)
+
+    async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> bool:
+        """Send the edit; False when it should be made anew, for the buffer has moved on."""
+        if self._moved(plan):
+            return False
+        label = f"Codeteam: {job.request.title}"
+        edit = workspace_edit(plan.edits, self._editor.features, label=label, description=_evidence(proposal, plan))
+        sent = time.monotonic()
+        params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
+        try:
+            result = await self._editor.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)
+        except JsonRpcException as error:
+            await self._keep(job, f"the editor could not apply it: {error.message}", RERUN)
+            return True
+        if result.applied:
+            job.state = State.APPLIED
+        elif self._moved(plan) and time.monotonic() - sent < _NOBODY_READS_SO_FAST:
+            return False
+        else:
+            job.state = State.KEPT
+            reason = f" ({result.failure_reason})" if result.failure_reason else ""
+            self._editor.log(f"The proposal of job {job.id} was not applied{reason}; it is kept.")
+        return True
+
+    def _moved(self, plan: EditPlan) -> bool:
+        """Whether a document is no longer at the version that its edit was made for."""
+        for edit in plan.edits:
+            document = self._editor.documents.get(edit.uri)
+            if (document.version if document else None) != edit.version:
+                return True
+        return False
+
+    async def _ask(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> str:
+        count = len(plan.edits)
+        files = job.place.path if count == 1 and plan.edits[0].uri == job.uri else f"{count} file{'s' * (count != 1)}"
+        text = f"Codeteam proposes to {job.request.title}: {files} ({_evidence(proposal, plan)})."
+        kind = types.MessageType.Info if proposal.status is Status.ACCEPTED else types.MessageType.Warning
+        return await self._editor.choose(kind, text, APPLY, OPEN, DISCARD)
+
+    async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
+        """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
+        job.state = State.KEPT
+        text = f"Codeteam changed nothing ({job.request.title}): {reason}. The proposal is kept."
+        answer = await self._editor.choose(types.MessageType.Warning, text, OPEN, *choices)
+        await self._set_aside(job, answer)
+
+    async def _set_aside(self, job: EditorJob, answer: str) -> None:
+        job.state = State.KEPT
+        if answer == RERUN:
+            self._rerun(job)
+        elif answer == OPEN and job.proposal is not None:
+            targets = await asyncio.to_thread(self._targets, job, job.proposal)
+            path = await asyncio.to_thread(self._write_patch, job.id, patch_of(targets))
+            if not await self._editor.show(path):
+                self._editor.say(types.MessageType.Info, f"The proposal is in {path}.")
+
+    def _write_patch(self, job: str, patch: str) -> Path:
+        self._proposals.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._proposals / f"{job}.patch"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            file.write(patch)
+        return path
+
+    def _targets(self, job: EditorJob, proposal: Proposal) -> tuple[Target, ...]:
+        """Where each file goes; reads the disk."""
+        return tuple(self._target(job, change) for change in proposal.files)
+
+    def _target(self, job: EditorJob, change: FileChange) -> Target:
+        base = job.texts.get(change.path)
+        if change.path == job.place.path:
+            document = self._editor.documents.get(job.uri)
+            return Target(change, job.uri, _file(job), base, document.snapshot() if document else None)
+        path = file_below(job.place.folder, change.path)
+        uri = uri_of(path) if path is not None else ""
+        document = self._editor.documents.get(uri) if uri else None
+        return Target(change, document.uri if document else uri, path, base, document.snapshot() if document else None)
+
+    def _outside(self, targets: tuple[Target, ...]) -> tuple[Blocked, ...]:
+        return tuple(
+            Blocked(target.change.path, "has no place in the workspace") for target in targets if not target.uri
+        )
+
+    def _tell_result(self, job: EditorJob, proposal: Proposal) -> None:
+        job.state = State.DONE
+        good = proposal.status is Status.ACCEPTED
+        kind = types.MessageType.Info if good else types.MessageType.Warning
+        self._editor.say(kind, f"Codeteam ({job.request.title}): {job.message}.")
+
+    def _show_findings(self, job: EditorJob, proposal: Proposal) -> None:
+        """Findings of the document, and of files that are open; the board finds their places in the text as it is."""
+        by_uri = {job.uri: [found for found in proposal.findings if found.path == job.place.path]}
+        for found in proposal.findings:
+            if found.path != job.place.path:
+                path = file_below(job.place.folder, found.path)
+                if path is not None:
+                    by_uri.setdefault(uri_of(path), []).append(found)
+        for uri, findings in by_uri.items():
+            document = self._editor.documents.get(uri)
+            self._board.show(document.uri if document else uri, job.id, findings)
+
+
+def _file(job: EditorJob) -> Path | None:
+    place = key(job.uri)
+    return Path(place) if job.uri.startswith("file:") else None
+
+
+def _because(blocked: tuple[Blocked, ...]) -> str:
+    return "; ".join(f"{item.path} {item.reason}" for item in blocked[:3]) + ("; and more" if len(blocked) > 3 else "")
+
+
+def _evidence(proposal: Proposal, plan: EditPlan) -> str:
+    """What speaks for the proposal, in a line."""
+    evidence = proposal.evidence
+    parts = [proposal.quality.label if proposal.quality else "not even run"]
+    if proposal.status is not Status.ACCEPTED:
+        parts = [f"below the quality asked for, {proposal.stopped_by or 'unfinished'}", *parts]
+    if evidence.tests is not None and not evidence.tests.problem:
+        passed, all_tests = evidence.tests.count("passed"), len(evidence.tests.cases)
+        parts.append(f"{passed} of {all_tests} tests passed")
+    if evidence.iterations:
+        parts.append(f"{evidence.iterations} iteration{'s' * (evidence.iterations != 1)}")
+    if any(edit.merged for edit in plan.edits):
+        parts.append("merged with your changes since, and not run again")
+    return ", ".join(parts)

@@ -1,0 +1,78 @@
+"""The editor at the other end, as jobs speak to it: documents, questions, messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from codeteam.lsp.client_features import ClientFeatures
+from codeteam.lsp.document import Document, Documents, path_of
+from codeteam.lsp.editor_job import Place
+from codeteam.lsp.protocol import Protocol
+from codeteam.lsp.to_lsp import uri_of
+
+_SUFFIXES = {"python": ".py", "markdown": ".md", "plaintext": ".txt"}
+
+
+class Editor:
+    """One client: what it can, what it has open, and how to reach its user."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.features = ClientFeatures()
+        self.documents = Documents()
+        self.folders: tuple[Path, ...] = ()
+        """Of the workspace, in the client's order."""
+
+    def say(self, kind: types.MessageType, message: str) -> None:
+        """Show a message; the user need not answer."""
+        self.protocol.tell(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(type=kind, message=message))
+
+    def log(self, message: str) -> None:
+        """Write to the client's log, where the user finds it when looking."""
+        params = types.LogMessageParams(type=types.MessageType.Info, message=message)
+        self.protocol.tell(types.WINDOW_LOG_MESSAGE, params)
+
+    async def choose(self, kind: types.MessageType, message: str, *choices: str) -> str:
+        """Ask the user; the chosen title, empty when none was chosen."""
+        params = types.ShowMessageRequestParams(
+            type=kind, message=message, actions=[types.MessageActionItem(title=choice) for choice in choices]
+        )
+        try:
+            answer = await self.protocol.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        except JsonRpcException:
+            return ""
+        return answer.title if answer is not None and answer.title in choices else ""
+
+    async def show(self, path: Path) -> bool:
+        """Open a file in the editor; False when the client cannot."""
+        if not self.features.show_document:
+            return False
+        params = types.ShowDocumentParams(uri=uri_of(path), take_focus=True)
+        try:
+            return bool((await self.protocol.ask(types.WINDOW_SHOW_DOCUMENT, params)).success)
+        except JsonRpcException:
+            return False
+
+    def place(self, document: Document) -> Place:
+        """Where a document stands: in the innermost workspace folder that holds it."""
+        path = path_of(document.uri)
+        if path is None:
+            root = self.folders[0] if self.folders else None
+            return Place(root, root, f"untitled{_SUFFIXES.get(document.language, '.txt')}")
+        holding = [folder for folder in self.folders if path.is_relative_to(folder)]
+        if not holding:
+            return Place(None, path.parent, path.name)
+        root = max(holding, key=lambda folder: len(folder.parts))
+        return Place(root, root, path.relative_to(root).as_posix())
+
+    def buffers(self, root: Path | None) -> dict[str, str]:
+        """The texts of open documents below a folder, by relative path."""
+        found: dict[str, str] = {}
+        for document in self.documents.all():
+            path = path_of(document.uri)
+            if root is not None and path is not None and path.is_relative_to(root):
+                found[path.relative_to(root).as_posix()] = document.text
+        return found

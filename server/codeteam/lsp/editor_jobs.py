@@ -1,0 +1,256 @@
+"""Jobs that the editor started: from the command to the proposal, each as a task of its own.
+
+A command is answered before anything here runs; everything slow (reading the workspace, the engine, the user's
+answers) happens in the job's own task. A job always ends its progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from lsprotocol import types
+
+from codeteam.domain.artifacts import Proposal
+from codeteam.domain.errors import CodeteamError
+from codeteam.domain.events import Cancelled, Event, Failed, Proposed, Queued, StepStarted
+from codeteam.domain.task import Intent, Task
+from codeteam.jobs.engine import Engine
+from codeteam.lsp.availability import Availability
+from codeteam.lsp.configuration import Configuration
+from codeteam.lsp.document import key
+from codeteam.lsp.editor import Editor
+from codeteam.lsp.editor_job import EditorJob, Request, State
+from codeteam.lsp.progress import NoProgress, WorkDoneProgress, in_words
+from codeteam.workspace.configuration import workspace_settings
+from codeteam.workspace.gather import gather_task, new_job_id
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED = 50
+"""Ended jobs that can still be applied or run again."""
+_PATIENCE = 1.0
+"""Seconds a job may still take to end after the engine has stopped it."""
+_INTERNAL = Failed("internal", "Codeteam failed inside the server.", "Its log says more; please report it.")
+
+Deliver = Callable[[EditorJob], Awaitable[None]]
+"""Brings a job's proposal to the user."""
+
+
+class EditorJobs:
+    """Every job of this server, by its identifier."""
+
+    def __init__(
+        self,
+        *,
+        editor: Editor,
+        engine: Engine,
+        configuration: Configuration,
+        availability: Availability,
+        deliver: Deliver,
+    ) -> None:
+        self._editor = editor
+        self._engine = engine
+        self._configuration = configuration
+        self._availability = availability
+        self._deliver = deliver
+        self._jobs: dict[str, EditorJob] = {}
+        self._said: set[str] = set()
+        """Problems with workspaces' settings that the user was told of."""
+
+    def start(self, request: Request) -> EditorJob:
+        """Begin a job; returns at once."""
+        document = self._editor.documents.get(request.snapshot.uri)
+        if document is None:
+            raise ValueError(f"{request.snapshot.uri} is not open")
+        job = EditorJob(new_job_id(), request, self._editor.place(document), self._configuration.settings)
+        self._forget_old()
+        self._jobs[job.id] = job
+        if self._editor.features.progress:
+            job.progress = WorkDoneProgress(self._editor.protocol, job=job.id, title=f"Codeteam: {request.title}")
+        job.work = asyncio.create_task(self._run(job), name=f"job {job.id}")
+        return job
+
+    def get(self, name: str) -> EditorJob | None:
+        return self._jobs.get(name)
+
+    def of(self, uri: str) -> tuple[EditorJob, ...]:
+        """Jobs of a document, the newest first."""
+        return tuple(job for job in reversed(self._jobs.values()) if key(job.uri) == key(uri))
+
+    def cancel(self, job: EditorJob) -> bool:
+        """Stop a job; returns at once, False when it has ended."""
+        if not job.active or job.stopping:
+            return job.stopping
+        job.stopping = True
+        job.message = "stopping"
+        job.progress.report("stopping")
+        asyncio.create_task(self._stop(job), name=f"cancel {job.id}")  # noqa: RUF006 - the job's task outlives it
+        return True
+
+    def cancel_all(self) -> None:
+        for job in tuple(self._jobs.values()):
+            self.cancel(job)
+
+    def deliver(self, job: EditorJob) -> None:
+        """Offer a kept proposal again."""
+        job.state = State.PROPOSED
+        job.work = asyncio.create_task(self._bring(job), name=f"apply {job.id}")
+
+    async def close(self) -> None:
+        """Cancel every job and end every progress."""
+        tasks = [job.work for job in self._jobs.values() if job.work is not None and not job.work.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def tell(self, job: EditorJob) -> None:
+        """Let clients that asked for it know how far a job is."""
+        if not self._editor.features.job_notifications:
+            return
+        proposal = job.proposal
+        self._editor.protocol.tell(
+            "codeteam/job",
+            {
+                "jobId": job.id,
+                "uri": job.uri,
+                "intent": str(job.request.intent),
+                "title": job.request.title,
+                "state": str(job.state),
+                "step": job.step,
+                "iteration": job.iteration,
+                "message": job.message,
+                "quality": proposal.quality.label if proposal and proposal.quality else None,
+            },
+        )
+
+    async def _run(self, job: EditorJob) -> None:
+        end: Event = _INTERNAL
+        try:
+            self.tell(job)
+            end = await self._work(job)
+        except CodeteamError as error:
+            end = Failed(error.kind, error.message, error.hint, error.exit_code)
+        except asyncio.CancelledError:
+            end = Cancelled()
+            raise
+        except Exception:
+            log.exception("job %s failed inside the server", job.id)
+        finally:
+            self._end(job, end)
+        await self._bring(job)
+
+    async def _work(self, job: EditorJob) -> Event:
+        """The job in the engine, to its last event."""
+        task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
+        for problem in problems:
+            if problem not in self._said:
+                self._said.add(problem)
+                self._editor.say(types.MessageType.Warning, problem)
+        if job.stopping:
+            return Cancelled()
+        await self._engine.submit(task, str(job.place.root or ""))
+        if job.stopping:
+            await self._engine.cancel(job.id)
+        async for event in self._engine.events(job.id):
+            self._show(job, event)
+            if isinstance(event, (Proposed, Failed, Cancelled)):
+                return event
+        return _INTERNAL
+
+    def _gather(self, job: EditorJob, buffers: dict[str, str]) -> tuple[Task, tuple[str, ...]]:
+        """Read what the job needs from the workspace, and what is wrong with its settings; runs in a thread."""
+        request, place = job.request, job.place
+        problems: tuple[str, ...] = ()
+        if place.root is not None:
+            job.settings, problems = workspace_settings(place.root, job.settings)
+        task = gather_task(
+            job=job.id,
+            intent=request.intent,
+            root=place.root,
+            path=place.path if place.folder is None or place.root is not None else str(place.folder / place.path),
+            text=request.snapshot.text,
+            selection=request.selection,
+            cursor_line=request.cursor_line,
+            instruction=request.instruction,
+            settings=job.settings,
+            complaints=request.complaints,
+            trusted=self._configuration.trusted,
+            config=self._configuration.folder,
+            open_buffers=buffers,
+        )
+        shown = (task.document, *task.neighbours)
+        job.texts = {file.path: file.text for file in shown if file is not None}
+        if task.document is not None:
+            job.place = replace(place, path=task.document.path)
+        return task, problems
+
+    def _show(self, job: EditorJob, event: Event) -> None:
+        match event:
+            case Queued():
+                job.state = State.QUEUED
+            case StepStarted(role, iteration, _):
+                job.state, job.step, job.iteration = State.RUNNING, role, iteration
+            case _:
+                job.state = State.RUNNING
+        words = None if job.stopping else in_words(event, job.settings.max_iterations)
+        if words is not None:
+            job.message = words
+            job.progress.report(words)
+            self.tell(job)
+
+    def _end(self, job: EditorJob, end: Event) -> None:
+        """Say how the engine's part ended; what to do with a proposal comes after it."""
+        match end:
+            case Proposed(proposal):
+                job.proposal = proposal
+                job.state = State.PROPOSED if proposal.files else State.DONE
+                job.message = proposal.summary or _summary(proposal, job.request.intent)
+                self._availability.worked()
+            case Failed(kind, message, hint, _):
+                job.state = State.FAILED
+                job.message = f"{message} {hint}".strip()
+                self._availability.failed(kind, job.message)
+                self._editor.say(types.MessageType.Error, f"Codeteam could not {job.request.title}: {job.message}")
+            case _:
+                job.state, job.message = State.CANCELLED, "cancelled"
+        job.progress.end(job.message)
+        job.progress = NoProgress()
+        self.tell(job)
+
+    async def _bring(self, job: EditorJob) -> None:
+        if job.proposal is None:
+            return
+        try:
+            await self._deliver(job)
+        except Exception:
+            log.exception("the proposal of job %s could not be delivered", job.id)
+            job.state = State.KEPT if job.proposal.files else State.DONE
+            text = f"Codeteam could not bring the result of {job.request.title} to the editor; its log says more."
+            self._editor.say(types.MessageType.Error, text)
+        self.tell(job)
+
+    async def _stop(self, job: EditorJob) -> None:
+        try:
+            await self._engine.cancel(job.id)
+        except Exception:
+            log.exception("job %s could not be cancelled", job.id)
+        if job.work is not None:
+            await asyncio.wait({job.work}, timeout=_PATIENCE)
+            if job.active:
+                job.work.cancel()
+
+    def _forget_old(self) -> None:
+        ended = [job.id for job in self._jobs.values() if job.work is None or job.work.done()]
+        for name in ended[: max(0, len(ended) - _REMEMBERED)]:
+            del self._jobs[name]
+
+
+def _summary(proposal: Proposal, intent: Intent) -> str:
+    if intent is Intent.REVIEW:
+        count = len(proposal.findings)
+        return f"{count} finding{'' if count == 1 else 's'}" if count else "nothing found"
+    quality = proposal.quality.label if proposal.quality else "not even run"
+    return f"{quality}, below what was asked: {proposal.stopped_by}" if proposal.stopped_by else quality

@@ -1,0 +1,185 @@
+"""Findings as diagnostics: pushed, kept with the text they quote while it moves, and dropped when it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsprotocol import types
+
+from codeteam.domain.diff import split_lines
+from codeteam.domain.findings import Finding
+from codeteam.lsp.document import Document, key, path_of
+from codeteam.lsp.editor import Editor
+from codeteam.lsp.to_lsp import diagnostic
+from codeteam.workspace.reading import read_text
+
+_DEBOUNCE = 0.15
+"""Seconds of quiet before moved findings are sent again: typing comes in bursts."""
+_NEAR = 3
+"""Lines around its place where a quote that an edit has touched is looked for."""
+_LARGEST = 8 * 1024 * 1024
+"""Bytes of a closed file that is read to find a finding's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    finding: Finding
+    job: str
+    start: int
+    """Line from 0."""
+
+    @property
+    def end(self) -> int:
+        """Line from 0, included."""
+        return self.start + len(_quoted(self.finding)) - 1
+
+    def at(self, start: int) -> _Shown:
+        return self if start == self.start else _Shown(self.finding, self.job, start)
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is shown of one document."""
+
+    uri: str
+    shown: tuple[_Shown, ...] = ()
+    unplaced: tuple[tuple[Finding, str], ...] = ()
+    """Findings whose quote is not there yet: the edit that brings it is on its way. With their jobs."""
+    timer: asyncio.TimerHandle | None = None
+
+
+class FindingsBoard:
+    """The findings of every document, as the editor shows them."""
+
+    def __init__(self, editor: Editor) -> None:
+        self._editor = editor
+        self._pages: dict[str, _Page] = {}
+        self._dismissed: set[str] = set()
+
+    def show(self, uri: str, job: str, findings: Sequence[Finding]) -> None:
+        """Show a job's findings of a document in place of what was shown before."""
+        page = self._pages.setdefault(key(uri), _Page(uri))
+        page.uri = uri
+        wanted = {found.fingerprint: found for found in findings if found.fingerprint not in self._dismissed}
+        page.shown, page.unplaced = (), tuple((found, job) for found in wanted.values())
+        self._place(page, self._lines(page))
+        self._publish(page)
+
+    def changed(self, document: Document, events: Sequence[types.TextDocumentContentChangeEvent]) -> None:
+        """Keep step with an edit; `document` is as after it."""
+        page = self._pages.get(key(document.uri))
+        if page is None or not (page.shown or page.unplaced):
+            return
+        for event in events:
+            if isinstance(event, types.TextDocumentContentChangePartial):
+                page.shown = tuple(_shifted(item, event) for item in page.shown)
+        found = ((item, _near(item, document.lines)) for item in page.shown)
+        page.shown = tuple(item.at(start) for item, start in found if start is not None)
+        self._place(page, document.lines)
+        self._later(page)
+
+    def refresh(self, document: Document) -> None:
+        """A document was opened: its findings are looked for in the text that the editor has."""
+        page = self._pages.get(key(document.uri))
+        if page is not None:
+            page.uri = document.uri
+            page.unplaced = (*page.unplaced, *((item.finding, item.job) for item in page.shown))
+            page.shown = ()
+            self._place(page, document.lines)
+            self._publish(page)
+
+    def dismiss(self, fingerprint: str) -> str | None:
+        """Take a finding away, for as long as this server runs; its job, or None when it is not shown."""
+        for page in self._pages.values():
+            for item in page.shown:
+                if item.finding.fingerprint == fingerprint:
+                    self._dismissed.add(fingerprint)
+                    page.shown = tuple(other for other in page.shown if other is not item)
+                    self._publish(page)
+                    return item.job
+        return None
+
+    def _lines(self, page: _Page) -> Sequence[str]:
+        document = self._editor.documents.get(page.uri)
+        if document is not None:
+            return document.lines
+        path = path_of(page.uri)
+        text = read_text(Path(path), _LARGEST) if path is not None else None
+        return [*split_lines(text or ""), ""]
+
+    def _place(self, page: _Page, lines: Sequence[str]) -> None:
+        """Find the unplaced in the text, the nearest place first."""
+        placed: list[_Shown] = []
+        waiting: list[tuple[Finding, str]] = []
+        for found, job in page.unplaced:
+            start = _find(found, lines)
+            if start is None:
+                waiting.append((found, job))
+            else:
+                placed.append(_Shown(found, job, start))
+        page.shown = (*page.shown, *placed)
+        page.unplaced = tuple(waiting)
+
+    def _later(self, page: _Page) -> None:
+        if page.timer is not None:
+            page.timer.cancel()
+        page.timer = asyncio.get_running_loop().call_later(_DEBOUNCE, self._publish, page)
+
+    def _publish(self, page: _Page) -> None:
+        if page.timer is not None:
+            page.timer.cancel()
+            page.timer = None
+        document = self._editor.documents.get(page.uri)
+        lines = self._lines(page)
+        encoding = self._editor.features.encoding
+        params = types.PublishDiagnosticsParams(
+            uri=page.uri,
+            version=document.version if document else None,
+            diagnostics=[
+                diagnostic(item.finding, lines=lines, start=item.start, end=item.end, encoding=encoding, job=item.job)
+                for item in page.shown
+                if item.end < len(lines)
+            ],
+        )
+        self._editor.protocol.tell(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
+
+
+def _quoted(finding: Finding) -> list[str]:
+    """The quote's lines without the white space around them; never none."""
+    lines = [line.strip() for line in split_lines(finding.quote.strip())]
+    return lines or [""]
+
+
+def _shifted(item: _Shown, event: types.TextDocumentContentChangePartial) -> _Shown:
+    """Moved by what came in or went out above it."""
+    last = event.range.end.line
+    grown = len(split_lines(event.text + ".")) - 1 - (last - event.range.start.line)
+    return item.at(item.start + grown) if item.start >= last else item
+
+
+def _near(item: _Shown, lines: Sequence[str]) -> int | None:
+    """Where the quote stands, close to where it stood; elsewhere it would be another line that reads the same."""
+    quote = _quoted(item.finding)
+    around = sorted(range(item.start - _NEAR, item.start + _NEAR + 1), key=lambda number: abs(number - item.start))
+    return next((number for number in around if _stands(quote, lines, number)), None)
+
+
+def _stands(quote: Sequence[str], lines: Sequence[str], start: int) -> bool:
+    return (
+        start >= 0
+        and start + len(quote) <= len(lines)
+        and all(text in lines[start + offset] for offset, text in enumerate(quote))
+    )
+
+
+def _find(finding: Finding, lines: Sequence[str]) -> int | None:
+    """The line, from 0, where the quote stands, nearest to where it was found."""
+    quote = _quoted(finding)
+    if quote == [""]:
+        return None
+    wanted = finding.start_line - 1
+    places = [number for number in range(len(lines) - len(quote) + 1) if _stands(quote, lines, number)]
+    return min(places, key=lambda number: abs(number - wanted), default=None)

@@ -1,0 +1,114 @@
+"""What stands at the cursor, found by looking at a few lines: the menu of code actions must not parse a whole file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codeteam.domain.source import Span
+from codeteam.lsp.outline import definition_at
+
+PROSE = frozenset(
+    {"markdown", "plaintext", "text", "restructuredtext", "rst", "asciidoc", "org", "latex", "typst", "quarto", "mdx"}
+)
+"""Languages whose text is for people: a selection of it is a requirement."""
+_TODO = re.compile(r"(?:#|//|/\*|\*|--|;|<!--).*?\b(?:TODO|FIXME)\b")
+_COMMENT = re.compile(r"\s*(?:#(?!!)|//|/\*|\*/|\* |--(?:\s|$)|;;|<!--)")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the selection, or the cursor where nothing is selected, is about."""
+
+    selected: Span | None
+    """None when nothing but white space is selected."""
+    requirement: bool
+    """The text says what is wanted: prose, comments, a docstring, a stub, or a TODO."""
+    code: bool
+    """There is code that can be worked on."""
+    name: str = ""
+    """The definition that is meant, empty where there is none."""
+    definition: Span | None = None
+    blank: bool = False
+    """The whole document is empty."""
+    todo: bool = False
+    stub: bool = False
+    docstring: bool = False
+
+    @property
+    def deserves_a_hint(self) -> bool:
+        """Worth offering something although nobody asked (LSP's automatic trigger)."""
+        return self.selected is not None or self.todo or self.stub or self.docstring
+
+
+def look(lines: Sequence[str], *, language: str, selected: Span | None, cursor: int) -> Surroundings:
+    """Read the place; `cursor` is a line from 1."""
+    prose = language in PROSE
+    if selected is not None:
+        chosen = [line.strip() for line in lines[selected.start_line - 1 : selected.end_line]]
+        chosen = [line for line in chosen if line]
+        if not chosen:
+            selected = None
+        elif prose:
+            return Surroundings(selected=selected, requirement=True, code=False)
+        else:
+            return _selection(lines, chosen, selected, language)
+    if prose:
+        blank = not any(line.strip() for line in lines)
+        return Surroundings(selected=None, requirement=not blank, code=False, blank=blank)
+    return _cursor(lines, language, cursor)
+
+
+def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, language: str) -> Surroundings:
+    first = next(number for number in range(selected.start_line, selected.end_line + 1) if lines[number - 1].strip())
+    found = definition_at(lines, first) if language == "python" else None
+    begins = found is not None and found.span.start_line >= first and found.span.end_line <= selected.end_line
+    whole = (
+        begins
+        and found is not None
+        and not any(line.strip() for line in lines[found.span.end_line : selected.end_line])
+    )
+    quoted = found is not None and found.docstring is not None and _within(selected, found.docstring)
+    stub = found is not None and found.stub and (whole or _within(selected, found.span))
+    comments = all(_COMMENT.match(line) for line in chosen)
+    todo = any(_asks(line) for line in chosen)
+    return Surroundings(
+        selected=selected,
+        requirement=comments or todo or stub or quoted,
+        code=not (comments or stub or quoted),
+        name=found.name if found and (whole or stub or quoted) else "",
+        definition=found.span if found else None,
+        todo=todo,
+        stub=stub,
+        docstring=quoted,
+    )
+
+
+def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
+    found = definition_at(lines, cursor) if language == "python" else None
+    line = lines[cursor - 1] if cursor <= len(lines) else ""
+    todo = _asks(line)
+    quoted = found is not None and found.docstring is not None and _within(Span(cursor, cursor), found.docstring)
+    stub = found is not None and found.stub
+    blank = found is None and not line.strip() and not any(text.strip() for text in lines)
+    return Surroundings(
+        selected=None,
+        requirement=todo or stub or quoted,
+        code=not blank and not stub,
+        name=found.name if found else "",
+        definition=found.span if found else None,
+        blank=blank,
+        todo=todo,
+        stub=stub,
+        docstring=quoted,
+    )
+
+
+def _asks(line: str) -> bool:
+    """Whether a comment of the line holds a TODO; the cheap look first, for lines may be very long."""
+    return ("TODO" in line or "FIXME" in line) and len(line) < 2000 and bool(_TODO.search(line))
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start_line <= inner.start_line and inner.end_line <= outer.end_line

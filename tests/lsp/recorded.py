@@ -1,0 +1,89 @@
+"""A server whose engine plays recorded events: `python -m tests.lsp.recorded HOME`, protocol on stdin and stdout.
+
+HOME/events.jsonl holds one object a line: an event as `codeteam.wire` writes it, `{"wait": seconds}`, or
+`{"hold": true}`, which plays no more until the job is cancelled. Each job plays it from the start.
+HOME/tasks.jsonl gets every task that was submitted, HOME/log what became of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from codeteam.domain.events import Cancelled, Event
+from codeteam.domain.task import Task
+from codeteam.lsp.server import Composition
+from codeteam.lsp.serving import serve
+from codeteam.wire import Codec
+
+
+class RecordedEngine:
+    """An `Engine` of one process that knows beforehand what will happen."""
+
+    def __init__(self, home: Path, slots: int) -> None:
+        self.slots = slots
+        self._home = home
+        self._codec = Codec()
+        self._tasks: dict[str, Task] = {}
+        self._stops: dict[str, asyncio.Event] = {}
+
+    async def submit(self, task: Task, workspace: str = "") -> None:
+        print("a stray line that must not reach the client", flush=True)
+        self._tasks[task.job] = task
+        self._stops[task.job] = asyncio.Event()
+        self._write("tasks.jsonl", self._codec.encode_task(task))
+
+    async def events(self, job: str) -> AsyncIterator[Event]:
+        for line in (self._home / "events.jsonl").read_text(encoding="utf-8").splitlines():
+            step = json.loads(line)
+            if "event" in step:
+                yield self._codec.decode_event(line)
+            elif await self._stopped(job, None if "hold" in step else step["wait"]):
+                self._write("log", f"stopped {job}")
+                yield Cancelled()
+                return
+
+    async def cancel(self, job: str) -> bool:
+        if job not in self._stops:
+            return False
+        self._stops[job].set()
+        return True
+
+    async def warm(self) -> None:
+        self._write("log", "warm")
+
+    async def aclose(self) -> None:
+        for stop in self._stops.values():
+            stop.set()
+        self._write("log", "closed")
+
+    def kill_now(self) -> None:
+        self._write("log", "killed")
+
+    async def _stopped(self, job: str, seconds: float | None) -> bool:
+        try:
+            await asyncio.wait_for(self._stops[job].wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _write(self, name: str, line: str) -> None:
+        with (self._home / name).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+async def _main(home: Path) -> None:
+    parts = Composition(make_engine=lambda settings: RecordedEngine(home, settings.jobs), home=home)
+    code = await serve(parts)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", stream=sys.stderr)
+    asyncio.run(_main(Path(sys.argv[1])))
