@@ -102,8 +102,20 @@ function dockerd() {
 
 /** Containers are limited through control groups; a bare machine may not have mounted them. */
 async function prepareControlGroups() {
-  const there = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup') : [];
-  if (there.length === 0) await runQuietly(['mount', '-t', 'cgroup2', 'cgroup2', '/sys/fs/cgroup']);
+  const folder = '/sys/fs/cgroup';
+  if (!existsSync(folder) || readdirSync(folder).length > 0) return;
+  await runQuietly(['mount', '-t', 'cgroup2', 'cgroup2', folder]);
+  const controllers = join(folder, 'cgroup.controllers');
+  if (existsSync(controllers) && /\bmemory\b/.test(readFileSync(controllers, 'utf8'))) return;
+  // an older kernel, or one that was told to: version 1, a mount for each controller
+  await runQuietly(['umount', folder]);
+  await runQuietly(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', folder]);
+  for (const line of readFileSync('/proc/cgroups', 'utf8').split('\n')) {
+    const [name, , , enabled] = line.split('\t');
+    if (enabled !== '1') continue;
+    mkdirSync(join(folder, name), { recursive: true });
+    await runQuietly(['mount', '-t', 'cgroup', '-o', name, 'cgroup', join(folder, name)]);
+  }
 }
 
 function adviceForUser() {

@@ -9,6 +9,8 @@ import { Stop, answer, installPackages, isRoot, run, runQuietly, say, tail } fro
 const MINIMUM = [3, 11];
 const LOCK = 'requirements.lock';
 const WINDOWS = process.platform === 'win32';
+/** Where Debian keeps the certificates the system trusts; an older pip trusts only its own. */
+const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 const STAMP = join('.venv', 'codeteam-setup.json');
 
 /** The environment's own interpreter. */
@@ -30,7 +32,8 @@ export async function preparePython() {
     await makeEnvironment(base, env);
   }
   say(`fetching the Python packages of ${LOCK} …`);
-  await must([uv, 'pip', 'sync', '--python', python, '--require-hashes', LOCK], env);
+  const quiet = process.stderr.isTTY ? [] : ['--quiet'];
+  await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--require-hashes', LOCK], env);
   await must([uv, 'pip', 'install', '--quiet', '--python', python, '--no-deps', '--no-build-isolation', '--editable', '.'], env);
   writeFileSync(STAMP, JSON.stringify(wanted));
 }
@@ -103,7 +106,8 @@ async function makeEnvironment(base, env) {
   try {
     const part = join(folder, 'uv.lock');
     writeFileSync(part, lockedPart('uv'));
-    await must([python, '-m', 'pip', 'install', '--quiet', '--require-hashes', '--no-deps', '-r', part], env);
+    const trust = answer([python, '-m', 'pip', 'config', 'get', 'global.cert'], { env }) || !existsSync(AUTHORITIES) ? {} : { PIP_CERT: AUTHORITIES };
+    await must([python, '-m', 'pip', 'install', '--quiet', '--require-hashes', '--no-deps', '-r', part], { ...trust, ...env });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -132,7 +136,7 @@ async function must(argv, env) {
 
 /** Without what would lead pip and uv elsewhere than into `.venv`; with a mirror that pip knows, for uv knows it not. */
 function quietEnvironment() {
-  const env = { ...process.env, UV_PYTHON_DOWNLOADS: 'never', PIP_DISABLE_PIP_VERSION_CHECK: '1', UV_NO_PROGRESS: '1' };
+  const env = { ...process.env, UV_PYTHON_DOWNLOADS: 'never', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
   for (const name of ['PYTHONPATH', 'PYTHONHOME', 'VIRTUAL_ENV', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER', 'PIP_REQUIRE_HASHES', 'UV_TARGET']) {
     delete env[name];
   }

@@ -15,6 +15,11 @@ if (['demo', 'test', 'setup', 'lock'].indexOf(name) < 0) {
   process.exit(2);
 }
 
+// uv comes with certificates of its own; a company's proxy is known to the system's alone
+if (!process.env.UV_SYSTEM_CERTS && require('fs').existsSync('/etc/ssl/certs/ca-certificates.crt')) {
+  process.env.UV_SYSTEM_CERTS = 'true';
+}
+
 process.chdir(require('path').join(__dirname, '..'));
 import('./' + name + '.mjs')
   .then(function (script) {
