@@ -19,11 +19,24 @@ def open_sandbox(
 ) -> Sandbox:
     """The sandbox of `settings.sandbox`, with its image and memory; nothing is contacted yet, and it must be closed.
 
-    `home` is the state directory; scratch folders of local runs are made there. Caches are the user's.
-    `spares` is how many containers to start ahead of need.
+    `home` is the state directory, where local runs have their scratch folders. `spares` is how many containers to
+    start ahead of need.
     """
-    cache = Path(platformdirs.user_cache_dir("codeteam", appauthor=False))
-    limits = Limits(memory=settings.sandbox_memory * 1024 * 1024)
     if settings.sandbox is SandboxKind.LOCAL:
-        return LocalSandbox(home=home, cache=cache, environ=environ, limits=limits)
-    return DockerSandbox(cache=cache, environ=environ, image=settings.sandbox_image, limits=limits, spares=spares)
+        return LocalSandbox(home=home, cache=_cache(), environ=environ, limits=_limits(settings))
+    return open_docker(settings, environ=environ, spares=spares)
+
+
+def open_docker(settings: Settings, *, environ: Mapping[str, str] = os.environ, spares: int = 0) -> DockerSandbox:
+    """The Docker sandbox, whatever the settings say of its kind."""
+    return DockerSandbox(
+        cache=_cache(), environ=environ, image=settings.sandbox_image, limits=_limits(settings), spares=spares
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(memory=settings.sandbox_memory * 1024 * 1024)
+
+
+def _cache() -> Path:
+    return Path(platformdirs.user_cache_dir("codeteam", appauthor=False))

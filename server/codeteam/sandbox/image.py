@@ -45,8 +45,8 @@ class Image:
         return f"{self.name} ({self.id.removeprefix('sha256:')[:12]})"
 
 
-async def find(engine: Engine, wanted: str = "") -> Image | None:
-    """The image a setting names, else the newest that carries our label; None when there is none.
+async def find(engine: Engine, wanted: str = "", *, tag: str = "") -> Image | None:
+    """The image a setting names, else the newest that carries our label (and tag); None when there is none.
 
     Raises:
         SandboxUnavailable: the engine cannot be reached; or `image_missing` for an image that was named.
@@ -56,11 +56,16 @@ async def find(engine: Engine, wanted: str = "") -> Image | None:
         return Image(facts["Id"], wanted)
     filters = {"label": f"{LABEL}={LAYOUT}"}
     found = await engine.call(lambda api: api.images(filters=filters))
-    tagged = [facts for facts in found if facts.get("RepoTags")]
-    if not tagged:
+    named = [
+        (facts["Created"], name, facts["Id"])
+        for facts in found
+        for name in facts.get("RepoTags") or ()
+        if name.startswith(f"{REPOSITORY}:") and (not tag or name == f"{REPOSITORY}:{tag}")
+    ]
+    if not named:
         return None
-    newest = max(tagged, key=lambda facts: facts["Created"])
-    return Image(newest["Id"], newest["RepoTags"][0])
+    _, name, identifier = max(named)
+    return Image(identifier, name)
 
 
 async def ensure(engine: Engine, cache: Path, wanted: str = "") -> Image:
@@ -193,6 +198,9 @@ async def _imported(engine: Engine, source: str, write: Callable[[Path], Awaitab
             raise SandboxUnavailable(f"The image could not be written: {error.strerror}", "", "disk_full") from error
         digest = await asyncio.to_thread(_digest, layer)
         tag = f"{source}-{digest[:12]}"
+        known = await find(engine, tag=tag)
+        if known is not None:
+            return known
         changes = [
             f"LABEL {LABEL}={LAYOUT} codeteam.source={source}",
             "ENV PATH=/usr/local/bin:/usr/bin:/bin",

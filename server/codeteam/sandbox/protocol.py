@@ -25,6 +25,10 @@ MOST_FILES = 2000
 """Files brought back from one run at most."""
 
 
+LONGEST = 7 * 86_400.0
+"""Seconds of one run at most."""
+
+
 class ProtocolError(Exception):
     """The other end does not speak as the supervisor does."""
 
@@ -90,13 +94,15 @@ def encode_request(
     """The request in pieces to be sent one after the other.
 
     Raises:
-        ValueError: a path is absolute, empty, or climbs out of the work folder.
+        ValueError: a path is absolute, empty, or climbs out of the work folder; no program; a senseless timeout.
     """
     for path in (*command.files, *command.executable):
         check_path(path)
     for path in command.remove:
         if path != ".":
             check_path(path)
+    if not 0 < command.timeout <= LONGEST:
+        raise ValueError("a timeout must be more than 0 seconds and at most a week")
     if not command.argv or any("\0" in word for word in command.argv):
         raise ValueError("argv must hold at least one word, and no NUL")
     yield _frame(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
