@@ -60,16 +60,20 @@ async function findPython() {
   );
 }
 
+/** The first interpreter that will do, and of those that will not, what they lack. */
 function probeAll() {
   const named = process.env.CODETEAM_PYTHON;
   const usual = ['python3', 'python3.11', 'python3.12', 'python3.13', 'python', '/usr/bin/python3', ...pyenv(), 'python3.14'];
-  const found = (named ? [named] : usual).map(probe).filter(Boolean);
-  const recent = found.filter((one) => one.number[0] > MINIMUM[0] || (one.number[0] === MINIMUM[0] && one.number[1] >= MINIMUM[1]));
-  return {
-    ready: recent.find((one) => one.venv),
-    bare: recent.find((one) => !one.venv),
-    old: found.find((one) => !recent.includes(one)),
-  };
+  const found = {};
+  for (const command of named ? [named] : usual) {
+    const one = probe(command);
+    if (!one) continue;
+    const [major, minor] = one.number;
+    const recent = major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1]);
+    if (recent && one.venv) return { ready: one };
+    found[recent ? 'bare' : 'old'] ??= one;
+  }
+  return found;
 }
 
 function probe(command) {
