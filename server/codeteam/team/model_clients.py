@@ -60,7 +60,6 @@ def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str
 
 def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
     """For OpenAI and every server that speaks like it."""
-    loopback = urlsplit(endpoint.base_url).hostname in _LOOPBACK
     return OpenAIChatCompletionClient(
         model=endpoint.provider.model,
         base_url=endpoint.base_url,
@@ -71,7 +70,7 @@ def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatC
         include_name_in_message=False,
         stream_options={"include_usage": True},
         # A proxy set for the internet must not be asked for this machine's own servers.
-        **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if loopback else {}),  # type: ignore[arg-type]
+        **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if _is_loopback(endpoint) else {}),  # type: ignore[arg-type]
         **_options(facts, temperature),  # type: ignore[arg-type]
     )
 
@@ -97,18 +96,19 @@ def azure_client(
 
 def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
     # Imported here because the SDK costs start-up time that users of other providers should not pay.
-    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient  # noqa: PLC0415
 
-    return AnthropicChatCompletionClient(
-        model=endpoint.provider.model,
+    from codeteam.team.model_anthropic import AnthropicClient  # noqa: PLC0415
+
+    sdk = AsyncAnthropic(
         base_url=endpoint.base_url,
         api_key=endpoint.key,
-        model_info=model_info(facts),
         max_retries=0,
-        timeout=_timeout(endpoint),
-        temperature=temperature,
-        max_tokens=facts.reply_limit,
+        timeout=endpoint.silence,
+        http_client=DefaultAsyncHttpxClient(trust_env=False) if _is_loopback(endpoint) else None,
     )
+    arguments = {"model": endpoint.provider.model, "max_tokens": facts.reply_limit, "temperature": float(temperature)}
+    return AnthropicClient(sdk, create_args=arguments, info=model_info(facts))
 
 
 def model_info(facts: Facts) -> ModelInfo:
@@ -120,6 +120,10 @@ def model_info(facts: Facts) -> ModelInfo:
         family="unknown",
         multiple_system_messages=False,
     )
+
+
+def _is_loopback(endpoint: Endpoint) -> bool:
+    return urlsplit(endpoint.base_url).hostname in _LOOPBACK
 
 
 def _options(facts: Facts, temperature: float) -> dict[str, float]:

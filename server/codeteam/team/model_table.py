@@ -1,6 +1,6 @@
 """What is known of models by their names: limits, prices, and whether a schema is kept to.
 
-Prices are US dollars per million tokens as the providers published them, noted on 2025-09-01.
+Prices are US dollars per million tokens as the providers published them, noted in December 2025.
 A model that is not listed has no price here (its cost is "unknown"), never a guess.
 """
 
@@ -75,12 +75,15 @@ _OPENAI: tuple[tuple[str, Facts], ...] = (
     (r"gpt-4-turbo", Facts(128_000, structured_output=False)),
 )
 _ANTHROPIC: tuple[tuple[str, Facts], ...] = (
-    (r"claude-opus-4", _claude(15.00, 75.00, 32_000)),
-    (r"claude-sonnet-4|claude-3-7-sonnet", _claude(3.00, 15.00, 32_000)),
+    (r"claude-opus-4-5", _claude(5.00, 25.00, 32_000)),
+    (r"claude-opus-4-(0|1|2025)", _claude(15.00, 75.00, 32_000)),
+    (r"claude-sonnet-4-(0|5|2025)", _claude(3.00, 15.00, 32_000)),
+    (r"claude-haiku-4-5", _claude(1.00, 5.00, 32_000)),
+    (r"claude-3-7-sonnet", _claude(3.00, 15.00, 32_000)),
     (r"claude-3-5-sonnet", _claude(3.00, 15.00, 8192)),
     (r"claude-3-5-haiku", _claude(0.80, 4.00, 8192)),
     (r"claude-3-haiku", _claude(0.25, 1.25, 4096)),
-    (r"claude-3-opus", _claude(15.00, 75.00, 4096)),
+    (r"claude-3-", Facts(200_000, structured_output=False, json_output=False, reply_limit=4096)),
 )
 _GEMINI: tuple[tuple[str, Facts], ...] = (
     # Prompts up to 200,000 tokens; longer ones cost more, and Codeteam's prompts are shorter.
@@ -97,7 +100,7 @@ _UNKNOWN_SERVER = Facts(32_768)
 _TABLE: dict[str, tuple[Facts, tuple[tuple[str, Facts], ...]]] = {
     "openai": (Facts(128_000), _OPENAI),
     "azure": (Facts(128_000), _OPENAI),
-    "anthropic": (Facts(200_000, structured_output=False, json_output=False, reply_limit=8192), _ANTHROPIC),
+    "anthropic": (Facts(200_000, structured_output=False, json_output=False, reply_limit=16_000), _ANTHROPIC),
     "gemini": (Facts(1_048_576), _GEMINI),
     "ollama": (replace(_FREE, context=32_768), ((r".*[:-](0\.5|1|1\.5|1\.7|2|3)b", replace(_SMALL, context=32_768)),)),
     "compatible": (_UNKNOWN_SERVER, ()),

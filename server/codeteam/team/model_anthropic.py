@@ -1,0 +1,36 @@
+"""AutoGen's client for Anthropic, made to work with every version of Anthropic's SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anthropic import AsyncAnthropic
+from autogen_core.models import ModelInfo
+from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
+
+
+class AnthropicClient(BaseAnthropicChatCompletionClient):
+    """As AutoGen's `AnthropicChatCompletionClient`, over an SDK client that is already set up."""
+
+    def __init__(self, sdk: AsyncAnthropic, *, create_args: dict[str, Any], info: ModelInfo) -> None:
+        super().__init__(_Sdk(sdk), create_args=create_args, model_info=info)
+
+
+class _Sdk:
+    """The two things AutoGen wants of the SDK."""
+
+    def __init__(self, sdk: AsyncAnthropic) -> None:
+        self.messages = _Messages(sdk)
+        self.close = sdk.close
+
+
+class _Messages:
+    def __init__(self, sdk: AsyncAnthropic) -> None:
+        self._sdk = sdk
+
+    async def create(self, **arguments: Any) -> Any:
+        """Send a request; AutoGen always names a temperature, which newer SDKs know only as part of the body."""
+        temperature = arguments.pop("temperature", None)
+        if isinstance(temperature, float):  # a marker stands there when the model refused to be given one
+            arguments["extra_body"] = {"temperature": temperature}
+        return await self._sdk.messages.create(**arguments)
