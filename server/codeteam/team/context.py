@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
@@ -21,11 +23,12 @@ ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""
 
 _MOST_NEIGHBOUR_CHARACTERS = 60_000
+_PART = re.compile(r"^# (system|example task|example reply)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _WINDOW = 60
 """Lines shown above and below the place in a document that is too long to be shown whole."""
 
 _ASKED = {
-    Intent.IMPLEMENT: "Implement this requirement.",
+    Intent.IMPLEMENT: "",
     Intent.FIX: "Repair the problems that are listed. Change nothing else.",
     Intent.REFACTOR: "Restructure the code as asked. Its behaviour and its public names stay as they are.",
     Intent.DOCUMENT: "Write the docstrings that are missing or poor. Change no code: docstrings and comments only.",
@@ -39,13 +42,41 @@ def packaged_prompt(role: str) -> str:
     return (resources.files("codeteam.team") / "prompts" / f"{role}.md").read_text("utf-8")
 
 
-def system_prompt(task: Task, role: str) -> tuple[str, str]:
-    """A role's prompt for this task, and the SHA-256 of its file.
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A role's prompt, rendered for a task."""
+
+    system: str
+    turns: tuple[tuple[str, str], ...]
+    """An example, task and reply, that goes before the real message: small models copy one that stands in the system
+    prompt, and keep to its form when it is an earlier turn (27 of 27 replies well-formed against 1 of 32)."""
+    sha256: str
+    """Of the prompt file."""
+
+
+def prompt_of(task: Task, role: str) -> Prompt:
+    """A role's prompt for this task: the user's file if there is one, else the packaged one.
+
+    A file has the parts `# system`, `# example task` and `# example reply`; one without them is all system prompt.
 
     Raises:
         BadSettings: the user's own prompt file has an unknown placeholder.
     """
     text = dict(task.prompts).get(role) or packaged_prompt(role)
+    parts = {title.lower(): body.strip() for title, body in _parts(_rendered(task, role, text))}
+    example, reply = parts.get("example task", ""), parts.get("example reply", "")
+    turns = (("user", example), ("assistant", reply)) if example and reply else ()
+    return Prompt(parts["system"], turns, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    found = _PART.split(text)
+    if len(found) == 1:
+        return [("system", text)]
+    return [("system", found[0]), *zip(found[1::2], found[2::2], strict=True)]
+
+
+def _rendered(task: Task, role: str, text: str) -> str:
     settings = task.settings
     facts = {
         "language": settings.language.capitalize(),
@@ -59,13 +90,12 @@ def system_prompt(task: Task, role: str) -> tuple[str, str]:
         ),
     }
     try:
-        rendered = Template(text).substitute(facts)
+        return Template(text).substitute(facts)
     except (KeyError, ValueError) as error:
         raise BadSettings(
             f"The prompt file for the {role} has a placeholder that does not exist: {error}.",
             f"Use ${', $'.join(facts)}; write $$ for a dollar sign; see `codeteam prompts show {role}`.",
         ) from error
-    return rendered, hashlib.sha256(text.encode()).hexdigest()
 
 
 def architect_message(task: Task, history: Iterable[str] = ()) -> str:
@@ -95,26 +125,29 @@ def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Fee
     if feedback:
         parts.append(_section(f"It was sent back ({feedback.gate})", feedback.text))
         parts.append("Find the cause, then answer with the complete corrected file or files.")
-    else:
-        parts.append(_delivery(task, plan))
+    parts.append(_delivery(task, plan))
     return _joined(parts)
 
 
-def tester_message(task: Task, plan: Plan) -> str:
-    """For the tester: requirement and interface, never the code."""
-    parts = [_requirement(task), _design(plan)]
-    known = [task.document] if task.document and not _is_prose(task.document.path) else []
-    outlines = [SourceFile(file.path, python_code.signatures(file.text)) for file in known]
-    if any(file.text for file in outlines):
-        parts.append(_section("Interface of the file as it is now", _fenced(outlines)))
+def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
+    """For the tester: requirement and interface, never the code.
+
+    `criteria` is False where the architect's model is too weak for what it adds to the requirement to be believed.
+    """
+    parts = [_requirement(task), _design(plan, criteria=criteria)]
+    if task.document and task.document.path.endswith(".py") and task.intent is not Intent.TEST:
+        outline = SourceFile(task.document.path, python_code.signatures(task.document.text))
+        if outline.text.strip():
+            parts.append(_section("Signatures of the file as it is now", _fenced([outline])))
     existing = [path for path in task.listing if python_code.is_test(path)]
     if existing:
         parts.append(_section("Test files that exist (do not reuse these names)", "\n".join(existing[:30])))
     roots = python_code.import_roots([*task.listing, *(file.path for file in plan.files)])
     modules = [name for file in plan.files if (name := python_code.module_name(file.path, roots))]
-    parts.append(f"Import from: {', '.join(modules)}." if modules else "")
-    where = f"in the folder {task.tests_folder}" if task.tests_folder else "beside the code"
-    parts.append(f"Test files go {where}.")
+    named = modules[0].rpartition(".")[2] if modules else "code"
+    path = f"{task.tests_folder}/test_{named}.py" if task.tests_folder else f"test_{named}.py"
+    imports = f"\n\nImport what is tested from {' and '.join(f'`{name}`' for name in modules)}." if modules else ""
+    parts.append(_section("Files to write", f"`{path}`{imports}"))
     return _joined(parts)
 
 
@@ -149,16 +182,13 @@ def reviewer_message(
 
 
 def _requirement(task: Task) -> str:
-    lines = [_ASKED[task.intent]]
-    if task.requirement.strip():
-        lines.append(_section("Requirement", task.requirement.strip()))
+    words = [_ASKED[task.intent], task.requirement.strip()]
     if task.complaints:
-        said = [
+        words += [
             f"- line {item.span.start_line}: {item.message}" + (f" ({item.source} {item.rule})" if item.source else "")
             for item in task.complaints
         ]
-        lines.append(_section("Problems", "\n".join(said)))
-    return "\n\n".join(lines)
+    return _section("Requirement", _joined(words))
 
 
 def _document(task: Task) -> str:
@@ -182,12 +212,14 @@ def _document(task: Task) -> str:
 
 def _delivery(task: Task, plan: Plan) -> str:
     if is_large(task) and task.document:
-        what = "only the definition that was asked for, with any import it needs above it"
+        what = "Only the definition that was asked for, with any import it needs above it."
         if not task.enclosing:
-            what = "only the new code; it is placed below the lines that were selected"
-        return f"The document is long: return {what}, in one block with path={task.document.path}."
-    paths = ", ".join(file.path for file in plan.files if not python_code.is_test(file.path))
-    return f"Return the whole text of {paths}; a file that exists keeps everything else as it is."
+            what = "Only the new code; it is placed below the lines that were selected."
+        return _section("Files to write", f"`{task.document.path}`\n\nThe file is long. {what}")
+    paths = [file.path for file in plan.files if not python_code.is_test(file.path)]
+    known = [path for path in paths if before_text(task, path) is not None]
+    kept = f"\n\n{', '.join(known)} exists: whatever the requirement does not touch stays as it is." if known else ""
+    return _section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
 
 
 def _neighbours(task: Task, *, whole: bool) -> str:
@@ -210,15 +242,20 @@ def _project(task: Task) -> str:
     return _section("The project", "\n\n".join(parts)) if parts else ""
 
 
-def _design(plan: Plan) -> str:
-    parts = [plan.approach.strip()]
-    parts += [f"- {file.path}: {file.purpose}" for file in plan.files]
-    if plan.criteria:
-        parts.append("Acceptance criteria:\n" + "\n".join(f"- {item}" for item in plan.criteria))
+def _design(plan: Plan, *, criteria: bool = True) -> str:
+    words = [plan.approach.strip() if criteria else ""]
+    if len(plan.files) > 1:
+        words.append("\n".join(f"- {file.path}: {file.purpose}" for file in plan.files))
+    if plan.criteria and criteria:
+        words.append("Acceptance criteria:\n" + "\n".join(f"- {item}" for item in plan.criteria))
     interfaces = [SourceFile(file.path, file.interface) for file in plan.files if file.interface.strip()]
-    if interfaces:
-        parts.append("Interfaces:\n\n" + _fenced(interfaces))
-    return _section("Design", "\n\n".join(part for part in parts if part))
+    design = _joined(words)
+    return _joined(
+        [
+            _section("Design", design) if design else "",
+            _section("Signatures", _fenced(interfaces)) if interfaces else "",
+        ]
+    )
 
 
 def _shown(task: Task, draft: Draft) -> list[SourceFile]:
@@ -266,7 +303,7 @@ def _fence(text: str, words: str = "") -> str:
 
 
 def _section(title: str, text: str) -> str:
-    return f"## {title}\n\n{text}"
+    return f"# {title}\n\n{text}"
 
 
 def _joined(parts: Iterable[str]) -> str:

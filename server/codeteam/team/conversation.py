@@ -69,7 +69,7 @@ class _Talk:
         self._models = models
         self._spent: dict[str, Usage] = {}
         # One voice a speaker, the selector with the architect's model: each counts what it uses.
-        self._voices = {role: voice(models[role], role) for role in models}
+        self._voices = {role: voice(models[role], role) for role in _DESCRIPTIONS if role in models}
         self._voices["selector"] = voice(models["architect"], "selector")
 
     async def listen(self, token: CancellationToken, budget: Budget) -> Gate | None:
@@ -94,7 +94,7 @@ class _Talk:
                 role,
                 self._voices[role],
                 description=_DESCRIPTIONS[role],
-                system_message=context.system_prompt(self.bench.task, role)[0],
+                system_message=_with_example(context.prompt_of(self.bench.task, role)),
             )
             for role in ("architect", "developer", "reviewer", "tester")
         ]
@@ -115,7 +115,7 @@ class _Talk:
         text, role = message.content, message.source
         used = message.models_usage
         usage = Usage(1, used.prompt_tokens, used.completion_tokens) if used else Usage(1)
-        prompt = context.system_prompt(self.bench.task, role)[1]
+        prompt = context.prompt_of(self.bench.task, role).sha256
         iteration = self.draft.iteration if self.draft else 0
         model = self._models[role]
         self.bench.record(Replied(role, iteration, model.spec, text, cost(usage, model.traits), 0.0, prompt))
@@ -215,6 +215,13 @@ class _Talk:
         counts = self._models["reviewer"].traits.verdict_counts
         reply = self.review or ReviewReply(approved=False, comment="The reviewer has not spoken of this draft.")
         return verdict(reply, checks.located(reply.findings, files)[0], static, counts)
+
+
+def _with_example(prompt: context.Prompt) -> str:
+    """In a conversation there are no earlier turns of one role's own: the example stands in the system prompt."""
+    return "\n\n".join(
+        [prompt.system, *(f"Example of the {speaker}'s turn:\n\n{text}" for speaker, text in prompt.turns)]
+    )
 
 
 class _ExecutorAgent(BaseChatAgent):

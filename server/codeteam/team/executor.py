@@ -91,6 +91,27 @@ class Executor:
             self.image = self._session.image
         return ()
 
+    async def tidy(self, iteration: int, files: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+        """The files as an editor would save them: new ones formatted, without unused imports; others as they are."""
+        new = {file.path: file for file in files if file.path.endswith(".py") and file.path not in self._before()}
+        if not new:
+            return tuple(files)
+        written = {path: file.text.encode("utf-8", "surrogateescape") for path, file in new.items()}
+        for number, argv in enumerate(self._language.tidy_argvs(tuple(new), self._task.settings.style_guide)):
+            outcome = await self._execute(
+                iteration,
+                "tidy",
+                Command(
+                    argv=argv,
+                    files=written if number == 0 else {},
+                    remove=(".",) if number == 0 else (),
+                    timeout=self._task.settings.execution_timeout,
+                    collect=tuple(new),
+                ),
+            )
+        tidied = {path: text for path, raw in outcome.files.items() if path in new and (text := _text(raw)).strip()}
+        return tuple(SourceFile(file.path, tidied.get(file.path, file.text)) for file in files)
+
     async def run(self, iteration: int, files: Sequence[SourceFile]) -> RunResult:
         """Import every module that was written; `ok` only when all of it ran to the end."""
         paths = [file.path for file in files if file.path.endswith(".py") and not python_code.is_test(file.path)]
@@ -215,3 +236,10 @@ class Executor:
 
     def _roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
         return python_code.import_roots([*self._before(), *(file.path for file in files)])
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""

@@ -27,6 +27,8 @@ from codeteam.team.models import Model, Models
 from codeteam.team.pipeline import pipeline
 from codeteam.team.splice import before_text
 
+_BOLD = 0.7
+"""Temperature of a weak developer's further samples: pass@5 was measured there."""
 _LONGEST_REQUIREMENT = 1_000_000
 
 
@@ -96,11 +98,18 @@ async def _open_models(task: Task, models: Models) -> dict[str, Model]:
     settings = task.settings
     needed = ("reviewer",) if task.intent is Intent.REVIEW else ("architect", "developer", "reviewer", "tester")
     for role in context.ROLES:
-        context.system_prompt(task, role)
-    return {
+        context.prompt_of(task, role)
+    opened = {
         role: await models.open(settings.model_of(role), base_url=settings.base_url, temperature=settings.temperature)
         for role in needed
     }
+    if "developer" in opened and not opened["developer"].traits.verdict_counts:
+        opened["bold"] = await models.open(
+            settings.model_of("developer"),
+            base_url=settings.base_url,
+            temperature=max(settings.temperature, _BOLD),
+        )
+    return opened
 
 
 def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[str, ...]) -> Proposal:
@@ -118,7 +127,7 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         runs=tuple(bench.executor.runs),
         tests=best.report if best else None,
         gates=gates,
-        prompts=tuple((role, context.system_prompt(task, role)[1]) for role in context.ROLES),
+        prompts=tuple((role, context.prompt_of(task, role).sha256) for role in context.ROLES),
         notes=notes,
     )
     failed = [gate for gate in gates if not gate.passed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile
 from codeteam.domain.errors import OutOfBudget
@@ -137,6 +138,7 @@ async def _develop(bench: Bench, iteration: int, draft: Draft | None, feedback: 
     with bench.step("developer", iteration, doing) as said:
         drafted = await bench.team.develop(iteration, bench.plan, draft, feedback)
         if isinstance(drafted, Draft):
+            drafted = replace(drafted, files=await bench.executor.tidy(iteration, drafted.files))
             bench.record(Drafted(drafted))
             said.append(", ".join(file.path for file in drafted.files))
         else:
