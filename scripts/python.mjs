@@ -33,7 +33,7 @@ export async function preparePython() {
   }
   say(`fetching the Python packages of ${LOCK} …`);
   const quiet = process.stderr.isTTY ? [] : ['--quiet'];
-  await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--require-hashes', LOCK], env);
+  await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--only-binary', ':all:', '--require-hashes', LOCK], env);
   await must([uv, 'pip', 'install', '--quiet', '--python', python, '--no-deps', '--no-build-isolation', '--editable', '.'], env);
   writeFileSync(STAMP, JSON.stringify(wanted));
 }
