@@ -1,175 +1,262 @@
 """Reads and plays a scenario: one Markdown file a behaviour, through the command line and real sandboxes.
 
-A file has a title, a few sentences that say what is pinned, and these parts:
+A file has a title, a few sentences that say what is pinned, and these parts, each a heading with a fence below it:
 
-- `## task`: a `yaml` fence with `argv` (arguments of `codeteam`) and, where needed, `env`.
-- `## file PATH`: a fence with a file of the workspace before the job (`crlf` after the fence's word for CRLF ends).
-- `## reply ROLE`: the recorded replies, as in `script/FILE`.
-- `## expect`: a `yaml` fence: `exit`, `status`, `quality`, `events` (names in this order, others may stand between),
-  `absent` (names that must not occur), `replies` (calls by role), `files` (by path: pieces of text that must be
-  there, a `!` before a piece for one that must not, or `whole` text), `only` (paths of the proposal, all of them), `findings` (rules),
-  `gates` (by name: true or false), `stopped_by`, `error` (kind), `stderr` (pieces).
+- `## task` (YAML): `argv`, the arguments of `codeteam`, in which `{folder}` stands for a scratch folder, and `env`.
+- `## file PATH`: a file of the workspace before the job. Words after the fence's own change it: `crlf` makes every
+  line end in CRLF, `repeat=N` writes the text N times, `{n}` in it being the number, from 1.
+- `## reply ROLE` and `## traits`: the recorded replies, as in `script/FILE`.
+- `## expect` (YAML): see `check`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
+import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-_PART = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
-_FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})(?P<words>[^\n]*)\n(?P<body>.*?)^(?P=mark)\s*$", re.MULTILINE | re.DOTALL)
+_OPEN = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<words>.*)$")
+DEADLINE = 300
+"""Seconds after which a scenario is stuck, on whatever busy machine."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    name: str
     path: Path
     task: dict[str, Any]
     files: dict[str, bytes]
     expect: dict[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Played:
-    """What a scenario's job returned."""
+    """What came of a scenario."""
 
     exit_code: int
     result: dict[str, Any]
+    """The job's JSON object."""
     events: list[dict[str, Any]]
+    """From the history."""
     stderr: str
-    workspace: dict[str, bytes] = field(default_factory=dict)
+    workspace: dict[str, bytes]
     """Files of the workspace afterwards."""
+    folder: Path
 
 
 def read_scenario(path: Path) -> Scenario:
-    text = path.read_text("utf-8")
     files: dict[str, bytes] = {}
-    task: dict[str, Any] = {}
-    expect: dict[str, Any] = {}
-    parts = _PART.split(text)
-    for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        fence = _FENCE.search(body)
-        if title == "task" and fence:
-            task = yaml.safe_load(fence["body"])
-        elif title == "expect" and fence:
-            expect = yaml.safe_load(fence["body"])
-        elif title.startswith("file ") and fence:
-            content = fence["body"]
-            files[title.removeprefix("file ").strip()] = (
-                content.replace("\n", "\r\n") if "crlf" in fence["words"] else content
-            ).encode()
-    assert task and expect, f"{path.name} needs a task and what to expect"
-    return Scenario(path.stem, path, task, files, expect)
+    parts: dict[str, Any] = {}
+    for title, words, body in _parts(path.read_text("utf-8").splitlines(keepends=True)):
+        if title.startswith("file "):
+            files[title.removeprefix("file ")] = _content(words, body)
+        elif title in {"task", "expect"}:
+            parts[title] = yaml.safe_load(body)
+    assert set(parts) == {"task", "expect"}, f"{path.name} needs a task and what to expect"
+    return Scenario(path, parts["task"], files, parts["expect"])
 
 
-async def play(scenario: Scenario, folder: Path, environment: dict[str, str]) -> Played:
-    """Run the scenario's command line in a fresh workspace and state folder."""
-    workspace, home = folder / "workspace", folder / "home"
+def _parts(lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Title, words after the fence's mark, and inside of each fence; headings inside of fences are none."""
+    title, number = "", 0
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if line.startswith("## "):
+            title = line[3:].strip()
+        elif opening := _OPEN.match(line):
+            start = number
+            while lines[number].rstrip() != opening["mark"]:
+                number += 1
+            yield title, opening["words"], "".join(lines[start:number])
+            number += 1
+
+
+def _content(words: str, body: str) -> bytes:
+    if times := re.search(r"repeat=(\d+)", words):
+        body = "".join(body.replace("{n}", str(number)) for number in range(1, int(times[1]) + 1))
+    return (body.replace("\n", "\r\n") if "crlf" in words.split() else body).encode()
+
+
+def play(scenario: Scenario, folder: Path) -> Played:
+    """Run the scenario's command line in a fresh workspace, with a fresh state folder."""
+    workspace = folder / "workspace"
     workspace.mkdir()
     for path, content in scenario.files.items():
         target = workspace / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    argv = [str(part) for part in scenario.task["argv"]]
-    if argv[0] in {"run", "review", "test"}:
-        argv += ["--json"]
-        if "--model" not in argv:
-            argv += ["--model", f"script/{scenario.path}"]
-        if argv[0] == "run":
-            argv += ["--workspace", str(workspace)]
-    env = os.environ | environment | {"CODETEAM_HOME": str(home)} | scenario.task.get("env", {})
-    code, out, err = await _codeteam(argv, workspace, env)
-    result = json.loads(out) if out.strip() else {}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CODETEAM_")}
+    env |= {"CODETEAM_HOME": str(folder / "home"), "CODETEAM_CONFIG": str(folder / "config")}
+    env |= scenario.task.get("env", {})
+    argv = [str(word).replace("{folder}", str(folder)) for word in scenario.task["argv"]]
+    argv += ["--format", "json"] if argv[0] == "review" else ["--json"]
+    done = _codeteam([*argv, "--model", f"script/{scenario.path}"], workspace, env)
+    result = json.loads(done.stdout) if done.stdout.strip() else {}
+    [result] = result.get("jobs", [result])
     events: list[dict[str, Any]] = []
     if result.get("job"):
-        _, told, _ = await _codeteam(["jobs", result["job"], "--json"], workspace, env)
-        events = json.loads(told)["events"] if told.strip() else []
-    after = {
-        str(path.relative_to(workspace)): path.read_bytes() for path in sorted(workspace.rglob("*")) if path.is_file()
-    }
-    return Played(code, result, events, err, after)
+        events = json.loads(_codeteam(["jobs", result["job"], "--json"], workspace, env).stdout)["events"]
+    after = {path.relative_to(workspace).as_posix(): path.read_bytes() for path in _files(workspace)}
+    return Played(done.returncode, result, events, done.stderr, after, folder)
 
 
-async def _codeteam(argv: list[str], cwd: Path, env: dict[str, str]) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "codeteam",
-        *argv,
+def _codeteam(argv: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "codeteam", *argv],
         cwd=cwd,
         env=env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=DEADLINE,
+        check=False,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 240)
-    return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def check(scenario: Scenario, played: Played) -> None:
-    """Assert everything the scenario expects, with the whole outcome in the message."""
-    expect, result = dict(scenario.expect), played.result
-    seen = [event["event"] for event in played.events]
-    told = (
-        f"exit {played.exit_code}\nevents {seen}\nstopped_by {result.get('stopped_by')}\n"
-        f"error {result.get('error')}\ngates {(result.get('evidence') or {}).get('gates') or result.get('gates')}\n"
-        f"stderr {played.stderr[-3000:]}"
-    )
-    for name in ("status", "quality"):
+    """Assert everything that the scenario expects, the whole outcome in the message. What can be expected:
+
+    - `exit`, `status`, `quality`, `stopped_by` (a part of it), `iterations`, `error` (the kind), `message` (parts of
+      the error's message and hint), `stderr` (parts), `notes` (each a part of one of the evidence's notes).
+    - `events`: names in this order, others may stand between. `absent`: names that do not occur. `replies`: calls by
+      role. `told`: by an event's name, parts that its texts have; `untold`: that none has.
+    - `gates`: by name, whether it passed. `findings`: the rules, in order; `located`: by rule, path:first-last line.
+    - `only`: the proposal's paths, all of them. `files`: by path, parts of the proposed text, `!` before a part that
+      must not be there; or the whole text.
+    - `disk`: the same for files of the workspace afterwards; without it the workspace must be as it was.
+      `beside`: the same for files of the scratch folder.
+    """
+    expect = dict(scenario.expect)
+    result, events = played.result, played.events
+    try:
+        _check_end(expect, played)
+        _check_events(expect.pop("events", []), expect.pop("absent", []), [event["event"] for event in events])
+        _check_told(expect.pop("told", {}), expect.pop("untold", {}), events)
+        for role, count in expect.pop("replies", {}).items():
+            calls = [event for event in events if event["event"] == "Replied" and event["role"] == role]
+            assert len(calls) == count, f"{role} replied {len(calls)} times, not {count}"
+        _check_evidence(expect, result)
+        proposed = {file["path"]: file["text"] for file in result.get("files", [])}
+        if "only" in expect:
+            assert sorted(proposed) == sorted(expect.pop("only"))
+        for path, wanted in expect.pop("files", {}).items():
+            assert path in proposed, f"{path} is not in the proposal: {sorted(proposed)}"
+            _check_text(path, wanted, proposed[path])
+        _check_disk(expect, scenario, played)
+        assert not expect, f"unknown expectations: {sorted(expect)}"
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n\n{_outcome(played)}") from None
+
+
+def _check_end(expect: dict[str, Any], played: Played) -> None:
+    result = played.result
+    error = result.get("error") or {}
+    for name, found in (
+        ("exit", played.exit_code),
+        ("status", result.get("status")),
+        ("quality", result.get("quality")),
+        ("error", error.get("kind")),
+    ):
         if name in expect:
-            assert result.get(name) == expect.pop(name), told
-    if "exit" in expect:
-        assert played.exit_code == expect.pop("exit"), told
-    _check_events(expect.pop("events", []), expect.pop("absent", []), seen, told)
-    for role, count in expect.pop("replies", {}).items():
-        calls = [event for event in played.events if event["event"] == "Replied" and event["role"] == role]
-        assert len(calls) == count, f"{role} was called {len(calls)} times\n{told}"
-    proposed = {file["path"]: file["text"] for file in result.get("files", [])}
-    for path, pieces in expect.pop("files", {}).items():
-        assert path in proposed, f"{path} is not in the proposal {sorted(proposed)}\n{told}"
-        _check_text(path, pieces, proposed[path])
-    if "only" in expect:
-        assert sorted(proposed) == sorted(expect.pop("only")), told
-    if "findings" in expect:
-        assert [item["rule"] for item in result.get("findings", [])] == expect.pop("findings"), told
-    gates = {gate["name"]: gate["passed"] for gate in result.get("evidence", {}).get("gates", [])}
-    for name, passed in expect.pop("gates", {}).items():
-        assert gates.get(name) is passed, f"gate {name}\n{told}"
-    if "stopped_by" in expect:
-        assert expect.pop("stopped_by") in str(result.get("stopped_by")), told
-    if "error" in expect:
-        assert (result.get("error") or {}).get("kind") == expect.pop("error"), told
-    for piece in expect.pop("stderr", []):
-        assert piece in played.stderr, told
+            wanted = expect.pop(name)
+            assert found == wanted, f"{name} is {found}, not {wanted}"
+    for piece in _list(expect.pop("stopped_by", [])):
+        assert piece in result["stopped_by"], f"stopped_by lacks {piece!r}"
     for piece in expect.pop("message", []):
-        assert piece in json.dumps(result.get("error"), ensure_ascii=False), told
-    assert not expect, f"unknown expectations: {sorted(expect)}"
-    if "--apply" not in scenario.task["argv"]:
-        assert played.workspace == scenario.files, "the workspace was changed without --apply"
+        assert piece in f"{error.get('message')} {error.get('hint')}", f"the error's message lacks {piece!r}"
+    for piece in expect.pop("stderr", []):
+        assert piece in played.stderr, f"stderr lacks {piece!r}"
 
 
-def _check_events(wanted: list[str], absent: list[str], seen: list[str], told: str) -> None:
+def _check_events(wanted: list[str], absent: list[str], seen: list[str]) -> None:
     rest = iter(seen)
     for name in wanted:
-        assert any(name == event for event in rest), f"{name} is missing, or out of order\n{told}"
+        assert any(name == event for event in rest), f"{name} is missing, or out of order"
     for name in absent:
-        assert name not in seen, f"{name} must not happen\n{told}"
+        assert name not in seen, f"{name} must not happen"
 
 
-def _check_text(path: str, pieces: list[str] | dict[str, str], text: str) -> None:
-    if isinstance(pieces, dict):
-        assert text == pieces["whole"], f"{path}:\n{text}"
+def _check_told(told: dict[str, Any], untold: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    for name, pieces in told.items():
+        texts = [_words(event) for event in events if event["event"] == name]
+        for piece in _list(pieces):
+            assert any(piece in text for text in texts), f"no {name} says {piece!r}:\n" + "\n---\n".join(texts)
+    for name, pieces in untold.items():
+        texts = [_words(event) for event in events if event["event"] == name]
+        for piece in _list(pieces):
+            assert not any(piece in text for text in texts), f"{name} says {piece!r}"
+
+
+def _words(value: object) -> str:
+    """All texts in an event, and its numbers and flags by their names, a line each."""
+    if isinstance(value, dict):
+        return "\n".join(
+            _words(item) if isinstance(item, dict | list | str) else f"{key}: {item}" for key, item in value.items()
+        )
+    if isinstance(value, list):
+        return "\n".join(_words(item) for item in value)
+    return str(value)
+
+
+def _check_evidence(expect: dict[str, Any], result: dict[str, Any]) -> None:
+    evidence = result.get("evidence", {})
+    if "iterations" in expect:
+        assert evidence["iterations"] == expect.pop("iterations"), "iterations"
+    gates = {gate["name"]: gate["passed"] for gate in evidence.get("gates", [])}
+    for name, passed in expect.pop("gates", {}).items():
+        assert gates.get(name) is passed, f"gate {name} is {gates.get(name)}, not {passed}"
+    for piece in expect.pop("notes", []):
+        assert any(piece in note for note in evidence["notes"]), f"no note says {piece!r}: {evidence['notes']}"
+    found = result.get("findings", [])
+    if "findings" in expect:
+        assert [item["rule"] for item in found] == expect.pop("findings"), "findings"
+    places = {item["rule"]: f"{item['path']}:{item['start_line']}-{item['end_line']}" for item in found}
+    for rule, place in expect.pop("located", {}).items():
+        assert places.get(rule) == place, f"{rule} is at {places.get(rule)}, not at {place}"
+
+
+def _check_disk(expect: dict[str, Any], scenario: Scenario, played: Played) -> None:
+    if "disk" not in expect:
+        assert played.workspace == scenario.files, f"the workspace was changed: {sorted(played.workspace)}"
+    for path, wanted in expect.pop("disk", {}).items():
+        assert path in played.workspace, f"{path} was not written: {sorted(played.workspace)}"
+        _check_text(path, wanted, played.workspace[path].decode())
+    for path, wanted in expect.pop("beside", {}).items():
+        _check_text(path, wanted, (played.folder / path).read_bytes().decode())
+
+
+def _check_text(path: str, wanted: list[str] | str, text: str) -> None:
+    if isinstance(wanted, str):
+        assert text == wanted, f"{path} is {text!r}\nnot {wanted!r}"
         return
-    for piece in pieces:
+    for piece in wanted:
         if piece.startswith("!"):
             assert piece[1:] not in text, f"{path} has {piece[1:]!r}:\n{text}"
         else:
             assert piece in text, f"{path} lacks {piece!r}:\n{text}"
+
+
+def _list(value: list[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _outcome(played: Played) -> str:
+    result = played.result
+    kept = {name: result.get(name) for name in ("status", "quality", "stopped_by", "error", "findings")}
+    evidence = result.get("evidence", {})
+    kept |= {name: evidence.get(name) for name in ("gates", "notes")}
+    names = " ".join(event["event"] for event in played.events)
+    return f"exit {played.exit_code}\n{json.dumps(kept, indent=1)}\nevents: {names}\nstderr:\n{played.stderr[-6000:]}"
