@@ -133,8 +133,8 @@ async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
     await asyncio.sleep(3600)
 
 
-def anthropic_reply(text: str) -> Behaviour:
-    """A streamed message in Anthropic's shape."""
+def anthropic_reply(text: str, *, hold: bool = False) -> Behaviour:
+    """A streamed message in Anthropic's shape; with `hold` it stops after the text and stays open."""
     usage = {"input_tokens": 12, "output_tokens": 1}
     message = {"id": "m", "type": "message", "role": "assistant", "model": "x", "content": [], "usage": usage}
     events: list[dict[str, Any]] = [
@@ -149,7 +149,10 @@ def anthropic_reply(text: str) -> Behaviour:
         },
         {"type": "message_stop"},
     ]
-    return stream([f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events])
+    if hold:
+        del events[3:]
+    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events]
+    return stream(lines, then="hold" if hold else "end")
 
 
 def _chunk(content: str | None, finish: str | None = None) -> dict[str, Any]:

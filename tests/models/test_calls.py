@@ -9,7 +9,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -111,10 +111,11 @@ async def test_retry_after_is_honoured(tmp_path: Path, form: str) -> None:
     assert 0.5 < time.monotonic() - started < 20
 
 
-async def test_a_wait_that_is_too_long_ends_with_its_length(tmp_path: Path) -> None:
-    async with served(tmp_path, error(429, "come back", retry_after="7200")) as (endpoint, model):
+@pytest.mark.parametrize(("code", "kind"), [(429, "model_quota"), (503, "model_error")])
+async def test_a_wait_that_is_too_long_ends_with_its_length(tmp_path: Path, code: int, kind: str) -> None:
+    async with served(tmp_path, error(code, "come back", retry_after="7200")) as (endpoint, model):
         failure = await fail(model)
-    assert failure.kind == "model_quota"
+    assert failure.kind == kind
     assert "2 hours" in failure.message
     assert len(endpoint.requests) == 1
 
@@ -180,6 +181,15 @@ async def test_streams_that_always_break_end_the_job_with_their_usage(tmp_path: 
     assert failure.usage.completion_tokens == 40
 
 
+async def test_a_server_that_counts_in_every_piece(tmp_path: Path) -> None:
+    choice = {"index": 0, "delta": {"content": "whole"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+    piece = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    async with served(tmp_path, stream([json.dumps({**piece, "usage": usage}), "[DONE]"])) as (_, model):
+        answer = await say(model)
+    assert (answer.text, answer.usage.calls, answer.usage.tokens) == ("whole", 1, 4)
+
+
 async def test_an_error_inside_a_stream(tmp_path: Path) -> None:
     overloaded = stream([json.dumps({"error": {"message": "overloaded", "type": "server_error", "code": None}})])
     async with served(tmp_path, overloaded, reply("done")) as (endpoint, model):
@@ -219,9 +229,21 @@ async def test_nobody_is_there(tmp_path: Path) -> None:
     assert failure.usage.calls == 4
 
 
-@pytest.mark.parametrize("behaviour", [hang, held(""), held("some text")])
-async def test_cancelling_closes_the_connection(tmp_path: Path, behaviour: Behaviour) -> None:
-    async with served(tmp_path, behaviour) as (endpoint, model):
+@pytest.mark.parametrize(
+    ("spec", "behaviour"),
+    [
+        ("compatible/m", hang),
+        ("compatible/m", held("")),
+        ("compatible/m", held("some text")),
+        ("anthropic/claude-haiku-4-5", hang),
+        ("anthropic/claude-haiku-4-5", anthropic_reply("some text", hold=True)),
+    ],
+)
+async def test_cancelling_closes_the_connection(tmp_path: Path, spec: str, behaviour: Behaviour) -> None:
+    async with Endpoint([behaviour]) as endpoint, AsyncExitStack() as stack:
+        environ = {"ANTHROPIC_BASE_URL": endpoint.root, "ANTHROPIC_API_KEY": KEY}
+        models = await stack.enter_async_context(Models(environ=environ, home=tmp_path, patience=QUICK))
+        model = await models.open(spec, base_url=endpoint.url)
         call = asyncio.create_task(say(model))
         await asyncio.wait_for(endpoint.asked.wait(), 20)
         await asyncio.sleep(0.1)

@@ -52,6 +52,10 @@ class Serving:
         lock.release()
         return False
 
+    async def answers(self) -> bool:
+        """Whether it runs and is fit for use."""
+        return self.alive() and await asyncio.to_thread(_answers, self.base_url, self.key)
+
     async def aclose(self) -> None:
         """Give the lease back; the server ends when it was the last one, and is waited for when it is our child."""
         self._lease.release()

@@ -159,10 +159,12 @@ def _auth(provider: Provider, quoted: str) -> Trouble:
 def _passing(symptoms: Symptoms, provider: Provider, quoted: str) -> Trouble:
     """What may go away by itself, and the rest."""
     who, wait, status = provider.label, symptoms.retry_after, symptoms.status
-    if status == 429 or "rate_limit" in symptoms.code:
-        if wait is not None and wait > LONGEST_WAIT:
-            message = f"{who} asks to wait {_duration(wait)} before the next call.{quoted}"
-            return Trouble("model_quota", message, "Run the job again then, or choose another model.")
+    limited = status == 429 or "rate_limit" in symptoms.code
+    if wait is not None and wait > LONGEST_WAIT:
+        message = f"{who} asks to wait {_duration(wait)} before the next call.{quoted}"
+        kind = "model_quota" if limited else "model_error"
+        return Trouble(kind, message, "Run the job again then, or choose another model.")
+    if limited:
         message = f"{who} refused the calls because there were too many.{quoted}"
         return Trouble(
             "model_quota", message, "Wait a little, run fewer jobs at once, or choose another model.", 6, wait
@@ -175,8 +177,6 @@ def _passing(symptoms: Symptoms, provider: Provider, quoted: str) -> Trouble:
     if symptoms.nature == "broken_stream":
         return Trouble("model_unreachable", f"{who} broke off its reply.", provider.down_hint, 4, wait)
     if status >= 500 or status in {409, 425} or symptoms.code in {"overloaded_error", "server_error", "api_error"}:
-        if wait is not None and wait > LONGEST_WAIT:
-            wait = LONGEST_WAIT
         number = f" ({status})" if status else ""
         message = f"{who} had an error of its own{number}.{quoted}"
         return Trouble("model_error", message, "Try again later, or choose another model.", 5, wait)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ class Models:
         async with self._lock:
             key = (spec or DEFAULT, base_url, temperature)
             serving = self._servings.get(key)
-            if serving and not serving.alive():
+            if serving and key in self._open and not await serving.answers():
                 del self._open[key]  # it was killed since; the next job shall not suffer for it
             if key not in self._open:
                 self._open[key] = await self._make(*key)
@@ -114,6 +115,8 @@ class Models:
             return await self._local(spec, embedded(name), known, (spec, base_url, temperature))
         endpoint = endpoint_of(provider, name, base_url=base_url, environ=self._environ)
         if provider == "anthropic":
+            # Seconds of importing an SDK, off the event loop: a cancellation must not wait for them.
+            await asyncio.to_thread(importlib.import_module, "codeteam.team.model_anthropic")
             client = anthropic_client(endpoint, known, temperature)
         elif provider == "azure":
             client = azure_client(endpoint, known, temperature, self._environ)
