@@ -57,8 +57,8 @@ def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "run",
         help="run a program",
         description="Runs ARGV in a fresh sandbox without network. Nothing comes back but its output and exit code.",
-        epilog="Exit code: the program's own; 124 when its time was over, 137 when memory ran out, 128 and the number of "
-        "the signal that ended it; 2 for wrong usage, 3 when there is no sandbox. The reason is on stderr.",
+        epilog="Exit code: the program's own; 124 when its time was over, 137 when memory ran out, 128 and the number "
+        "of the signal that ended it; 2 for wrong usage, 3 when there is no sandbox. The reason is on stderr.",
         allow_abbrev=False,
     )
     left_out = ", ".join(sorted(LEFT_OUT))

@@ -118,20 +118,25 @@ class Container:
         return self._line is not None and not self._line.ended
 
     async def died_of_memory(self) -> bool:
-        """From the engine's events, for the container itself is gone by now."""
-        for _ in range(20):
-            actions = await self._engine.call(self._events)
-            if "oom" in actions:
+        """From the engine's events, for the container itself is gone by now.
+
+        Not every kernel tells the engine of memory. But programs inside cannot kill PID 1: if it got SIGKILL and the
+        engine was not asked to send one, it was for memory.
+        """
+        for _ in range(40):
+            events = await self._engine.call(self._events)
+            if "oom" in events:
                 return True
-            if "die" in actions:
-                break
+            if "die" in events:
+                return events["die"] == "137" and "kill" not in events
             await asyncio.sleep(0.05)
         return False
 
-    def _events(self, api: Any) -> set[str]:
-        filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die"]}
+    def _events(self, api: Any) -> dict[str, str]:
+        """Exit code, where there is one, by what happened."""
+        filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die", "kill"]}
         found = api.events(since=int(self._began), until=int(time.time()) + 1, filters=filters, decode=True)
-        return {event.get("Action") or event.get("status") for event in found}
+        return {event["Action"]: event["Actor"]["Attributes"].get("exitCode", "") for event in found}
 
     async def destroy(self) -> None:
         if self._line is not None:

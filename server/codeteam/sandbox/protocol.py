@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from codeteam.domain.evidence import RunResult
@@ -136,6 +136,12 @@ class Reading:
         self._dropped: list[tuple[str, str]] = []
         self._problem = ""
         self.done = False
+        """The supervisor has told everything."""
+
+    @property
+    def used_up(self) -> bool:
+        """Whether this sandbox cannot serve another run."""
+        return self._exit is not None and self._exit.full
 
     def take(self, kind: bytes, payload: bytes) -> None:
         """Raises ProtocolError on what the supervisor would not say here."""
@@ -227,7 +233,9 @@ class _Exit:
     seconds: float
     timed_out: bool = False
     truncated: bool = False
-    oom: bool = field(default=False)
+    oom: bool = False
+    full: bool = False
+    """Memory ran out over what lies in the work folder: the next run would fare no better."""
 
     @classmethod
     def parse(cls, payload: bytes) -> _Exit:
@@ -248,6 +256,7 @@ def _request(command: Command, env: Mapping[str, str], limits: Limits, rlimits: 
         "remove": list(command.remove),
         "executable": list(command.executable),
         "collect": list(command.collect),
+        "memory": limits.memory,
         "output": limits.output,
         "results": limits.results,
         "count": MOST_FILES,

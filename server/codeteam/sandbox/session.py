@@ -136,6 +136,8 @@ class SupervisedSession:
             async with asyncio.timeout(command.timeout + GRACE + self._limits.results / 1e6):
                 await attendant.read(reading)
             outcome = reading.outcome()
+            if reading.used_up:
+                await self._discard("files in the work folder had used up the memory")
         except (ProtocolError, OSError, TimeoutError) as error:
             return await self._ended(reading, error, time.monotonic() - began)
         except BaseException:
@@ -180,9 +182,10 @@ class SupervisedSession:
         self._executable.update(command.executable)
 
     def _with_earlier_files(self, command: Command) -> Command:
-        """The same command for an empty work folder."""
+        """The same command for a new sandbox, whose work folder may hold what another left."""
         return Command(
             argv=command.argv,
+            remove=(".",),
             files=self._files,
             executable=tuple(path for path in self._executable if path in self._files),
             env=command.env,

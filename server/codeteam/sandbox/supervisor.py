@@ -133,7 +133,8 @@ class Supervisor:
         os.fchmod(self._folder, 0o700)
         for path in paths:
             if path == ".":
-                _empty(self._folder, 0)
+                for name in os.listdir(self._folder):
+                    _remove(self._folder, name)
                 continue
             *folders, name = path.split("/")
             try:
@@ -141,7 +142,7 @@ class Supervisor:
             except OSError:
                 continue
             try:
-                _remove(parent, name, 0)
+                _remove(parent, name)
             finally:
                 os.close(parent)
 
@@ -149,30 +150,38 @@ class Supervisor:
         *folders, name = path.split("/")
         parent = _descend(self._folder, folders, make=True)
         try:
-            _remove(parent, name, 0)
+            _remove(parent, name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return os.fdopen(os.open(name, flags, mode, dir_fd=parent), "wb")
         finally:
             os.close(parent)
+
+    def _kept(self) -> int:
+        """Bytes in the work folder, which are memory in a container."""
+        facts = os.fstatvfs(self._folder)
+        return (facts.f_blocks - facts.f_bfree) * facts.f_frsize if self._init else 0
 
     # -- the run --------------------------------------------------------------------------------------------------
 
     def _run(self, request: dict[str, Any], stdin: bytes) -> None:
         kills = _oom_kills()
         began = time.monotonic()
-        result: dict[str, Any] = {"timed_out": False, "truncated": False}
+        result: dict[str, Any] = {"timed_out": False, "truncated": False, "full": False}
         process = self._start(request, with_input=bool(stdin))
         if isinstance(process, OSError):
             code = 127 if isinstance(process, FileNotFoundError) else 126
             _send(b"E", f"cannot run {request['argv'][0]}: {process.strerror}\n".encode("utf-8", "replace"))
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
+            _offer_to_oom_killer(process.pid)
             watch = _Watch(process, stdin, request["output"])
             ended = self._wait(watch, began + request["timeout"])
             result |= {"seconds": time.monotonic() - began, "timed_out": ended is None}
             process.returncode = code = self._kill_everything(process.pid, ended)
             watch.drain()
-            result |= {"code": code, "truncated": watch.truncated, "oom": _oom_kills() > kills}
+            oom = _oom_kills() > kills
+            full = oom and self._kept() > request["memory"] // 2
+            result |= {"code": code, "truncated": watch.truncated, "oom": oom, "full": full}
         _send(b"X", json.dumps(result).encode())
 
     def _start(self, request: dict[str, Any], *, with_input: bool) -> subprocess.Popen[bytes] | OSError:
@@ -409,13 +418,13 @@ def _descend(folder: int, names: list[str], *, make: bool) -> int:
                 inner = os.open(name, OPEN_FOLDER, dir_fd=current)
             except OSError as error:
                 if error.errno == errno.EACCES and stat.S_ISDIR(os.lstat(name, dir_fd=current).st_mode):
-                    os.chmod(name, 0o700, dir_fd=current)
+                    inner = _unlocked(current, name)
                 elif make:
-                    _remove(current, name, 0)
+                    _remove(current, name)
                     os.mkdir(name, 0o755, dir_fd=current)
+                    inner = os.open(name, OPEN_FOLDER, dir_fd=current)
                 else:
                     raise
-                inner = os.open(name, OPEN_FOLDER, dir_fd=current)
             os.close(current)
             current = inner
             if make:
@@ -426,29 +435,50 @@ def _descend(folder: int, names: list[str], *, make: bool) -> int:
     return current
 
 
-def _remove(folder: int, name: str, depth: int) -> None:
-    """Remove a file, link or whole folder; it may be absent."""
-    try:
-        facts = os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(facts.st_mode):
-        os.unlink(name, dir_fd=folder)
-        return
-    if depth > 200:
-        raise OSError(errno.ELOOP, "folders nested too deeply")
-    os.chmod(name, 0o700, dir_fd=folder)
-    inner = os.open(name, OPEN_FOLDER, dir_fd=folder)
-    try:
-        _empty(inner, depth + 1)
-    finally:
-        os.close(inner)
-    os.rmdir(name, dir_fd=folder)
+def _remove(folder: int, name: str) -> None:
+    """Remove a file, link or whole folder; it may be absent.
+
+    What lies too deep for the descriptors there are is lifted up, and its turn comes later.
+    """
+    doomed = [name]
+    while doomed:
+        name = doomed.pop()
+        try:
+            facts = os.lstat(name, dir_fd=folder)
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISDIR(facts.st_mode):
+            os.unlink(name, dir_fd=folder)
+            continue
+        inner = _unlocked(folder, name)
+        try:
+            _empty(inner, folder, doomed, 0)
+        finally:
+            os.close(inner)
+        os.rmdir(name, dir_fd=folder)
 
 
-def _empty(folder: int, depth: int) -> None:
+def _empty(folder: int, top: int, lifted: list[str], depth: int) -> None:
     for name in os.listdir(folder):
-        _remove(folder, name, depth)
+        if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+            os.unlink(name, dir_fd=folder)
+            continue
+        inner = _unlocked(folder, name)
+        try:
+            if depth >= MAX_DEPTH:
+                lifted.append(f".lifted-{time.monotonic_ns()}-{len(lifted)}")
+                os.rename(name, lifted[-1], src_dir_fd=folder, dst_dir_fd=top)
+                continue
+            _empty(inner, top, lifted, depth + 1)
+        finally:
+            os.close(inner)
+        os.rmdir(name, dir_fd=folder)
+
+
+def _unlocked(folder: int, name: str) -> int:
+    """A descriptor of a folder, whatever mode it had; nothing else runs, so it is still the one that was seen."""
+    os.chmod(name, 0o700, dir_fd=folder)
+    return os.open(name, OPEN_FOLDER, dir_fd=folder)
 
 
 def _close_to_others(*, init: bool) -> None:
@@ -472,6 +502,12 @@ def _oom_kills() -> int:
         except (OSError, ValueError):
             continue
     return 0
+
+
+def _offer_to_oom_killer(pid: int) -> None:
+    """When memory runs out, a program is to go, not this supervisor; a program can undo it, but never get below."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - as above
+        file.write("1000")
 
 
 def _reap(pid: int) -> int | None:
