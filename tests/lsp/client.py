@@ -211,7 +211,8 @@ class Client:
                     raise self.broken
                 assert not self._over, f"the server ended before {what}; its log: {self.errors[-30:]}"
                 self._news.clear()
-                await self._news.wait()
+                with suppress(TimeoutError):  # it may be about a file, of which no message tells
+                    await asyncio.wait_for(self._news.wait(), 0.1)
             return found
 
         return await self._within(asyncio.ensure_future(wait()), what)

@@ -17,7 +17,10 @@ from codeteam.domain.task import Task
 from codeteam.wire import Codec
 from tests.lsp.client import CAPABILITIES, Client, running
 
-HOLD = {"hold": True}
+GATE = {"gate": "open"}
+"""Where a job waits until the test calls `let_go`."""
+HOLD = {"gate": "never"}
+"""Where a job stays until it is cancelled."""
 STEPS: tuple[Event, ...] = (
     Started(),
     StepStarted("architect", 0, "is planning"),
@@ -28,8 +31,9 @@ STEPS: tuple[Event, ...] = (
 )
 
 
-def wait(seconds: float) -> dict[str, float]:
-    return {"wait": seconds}
+def let_go(home: Path) -> None:
+    """Let the jobs that wait at the gate go on, and all that come later pass."""
+    (home / "open").touch()
 
 
 def record(home: Path, *steps: Event | Mapping[str, Any]) -> None:

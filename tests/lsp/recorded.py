@@ -1,7 +1,7 @@
 """A server whose engine plays recorded events: `python -m tests.lsp.recorded HOME`, protocol on stdin and stdout.
 
-HOME/events.jsonl holds one object a line: an event as `codeteam.wire` writes it, `{"wait": seconds}`, or
-`{"hold": true}`, which plays no more until the job is cancelled. Each job plays it from the start.
+HOME/events.jsonl holds one object a line: an event as `codeteam.wire` writes it, or `{"gate": "NAME"}`, where the job
+waits until there is a file HOME/NAME, or the job is cancelled. Each job plays it from the start.
 HOME/tasks.jsonl gets every task that was submitted, HOME/log what became of them.
 """
 
@@ -43,7 +43,7 @@ class RecordedEngine:
             step = json.loads(line)
             if "event" in step:
                 yield self._codec.decode_event(line)
-            elif await self._stopped(job, None if "hold" in step else step["wait"]):
+            elif not await self._passed(job, self._home / step["gate"]):
                 self._write("log", f"stopped {job}")
                 yield Cancelled()
                 return
@@ -65,11 +65,12 @@ class RecordedEngine:
     def kill_now(self) -> None:
         self._write("log", "killed")
 
-    async def _stopped(self, job: str, seconds: float | None) -> bool:
-        try:
-            await asyncio.wait_for(self._stops[job].wait(), seconds)
-        except TimeoutError:
-            return False
+    async def _passed(self, job: str, gate: Path) -> bool:
+        """Wait at a gate; False when the job is cancelled there."""
+        while not gate.exists():
+            if self._stops[job].is_set():
+                return False
+            await asyncio.sleep(0.02)
         return True
 
     def _write(self, name: str, line: str) -> None:

@@ -16,6 +16,7 @@ from codeteam.lsp.document import key
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.findings_board import FindingsBoard
+from codeteam.lsp.job_news import tell_job
 from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits
 from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
@@ -116,6 +117,7 @@ class Delivery:
     async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
         """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
         job.state = State.KEPT
+        tell_job(self._editor, job)
         text = f"Codeteam changed nothing ({job.request.title}): {reason}. The proposal is kept."
         answer = await self._editor.choose(types.MessageType.Warning, text, OPEN, *choices)
         await self._set_aside(job, answer)

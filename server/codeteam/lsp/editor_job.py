@@ -22,7 +22,7 @@ class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     PROPOSED = "proposed"
-    """Done, and the editor has been asked to apply it."""
+    """Done; the result is being brought to the editor, or waits for its user."""
     APPLIED = "applied"
     KEPT = "kept"
     """Done, and not in the buffer: discarded, or the buffer had changed; it can be applied later."""

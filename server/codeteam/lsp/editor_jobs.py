@@ -23,6 +23,7 @@ from codeteam.lsp.configuration import Configuration
 from codeteam.lsp.document import key
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, Request, State
+from codeteam.lsp.job_news import tell_job
 from codeteam.lsp.progress import NoProgress, WorkDoneProgress, in_words
 from codeteam.workspace.configuration import workspace_settings
 from codeteam.workspace.gather import gather_task, new_job_id
@@ -83,7 +84,7 @@ class EditorJobs:
     def cancel(self, job: EditorJob) -> bool:
         """Stop a job; returns at once, False when it has ended."""
         if not job.active or job.stopping:
-            return job.stopping
+            return job.active
         job.stopping = True
         job.message = "stopping"
         job.progress.report("stopping")
@@ -106,30 +107,10 @@ class EditorJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def tell(self, job: EditorJob) -> None:
-        """Let clients that asked for it know how far a job is."""
-        if not self._editor.features.job_notifications:
-            return
-        proposal = job.proposal
-        self._editor.protocol.tell(
-            "codeteam/job",
-            {
-                "jobId": job.id,
-                "uri": job.uri,
-                "intent": str(job.request.intent),
-                "title": job.request.title,
-                "state": str(job.state),
-                "step": job.step,
-                "iteration": job.iteration,
-                "message": job.message,
-                "quality": proposal.quality.label if proposal and proposal.quality else None,
-            },
-        )
-
     async def _run(self, job: EditorJob) -> None:
         end: Event = _INTERNAL
         try:
-            self.tell(job)
+            tell_job(self._editor, job)
             end = await self._work(job)
         except CodeteamError as error:
             end = Failed(error.kind, error.message, error.hint, error.exit_code)
@@ -199,14 +180,14 @@ class EditorJobs:
         if words is not None:
             job.message = words
             job.progress.report(words)
-            self.tell(job)
+            tell_job(self._editor, job)
 
     def _end(self, job: EditorJob, end: Event) -> None:
         """Say how the engine's part ended; what to do with a proposal comes after it."""
         match end:
             case Proposed(proposal):
                 job.proposal = proposal
-                job.state = State.PROPOSED if proposal.files else State.DONE
+                job.state = State.PROPOSED
                 job.message = proposal.summary or _summary(proposal, job.request.intent)
                 self._availability.worked()
             case Failed(kind, message, hint, _):
@@ -218,7 +199,7 @@ class EditorJobs:
                 job.state, job.message = State.CANCELLED, "cancelled"
         job.progress.end(job.message)
         job.progress = NoProgress()
-        self.tell(job)
+        tell_job(self._editor, job)
 
     async def _bring(self, job: EditorJob) -> None:
         if job.proposal is None:
@@ -230,7 +211,7 @@ class EditorJobs:
             job.state = State.KEPT if job.proposal.files else State.DONE
             text = f"Codeteam could not bring the result of {job.request.title} to the editor; its log says more."
             self._editor.say(types.MessageType.Error, text)
-        self.tell(job)
+        tell_job(self._editor, job)
 
     async def _stop(self, job: EditorJob) -> None:
         try:

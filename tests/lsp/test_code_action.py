@@ -1,0 +1,168 @@
+"""The menu over the wire: what is offered where, of which kind, and when nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codeteam.domain.events import Failed
+from tests.lsp.client import CAPABILITIES, Client, at, without
+from tests.lsp.playing import HOLD, playing
+
+URI = "file:///w/shelf.py"
+CODE = '''\
+def stub(text: str) -> str:
+    """What it does."""
+    ...
+
+
+def real(text: str) -> str:
+    return text  # TODO: strip it
+
+
+real("x")
+'''
+STUB, REAL, TODO, OUTSIDE = at(1, 4), at(5, 4), at(6, 4), at(9, 2)
+PROBLEM = {"range": at(9, 0, 9, 4), "message": "real is not defined\nat all", "source": "pyflakes", "code": "F821"}
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with playing(tmp_path / "home", HOLD) as client:
+        await client.initialize()
+        client.open(URI, CODE)
+        yield client
+
+
+def kinds(actions: list[dict[str, Any]]) -> set[str]:
+    return {action["kind"] for action in actions}
+
+
+REWRITE, SOURCE = "refactor.rewrite.codeteam", "source.codeteam"
+WHOLE_FILE = {f"{SOURCE}.test", f"{SOURCE}.review"}
+ON_CODE = {f"{REWRITE}.{name}" for name in ("refactor", "document", "test", "review")}
+
+
+async def test_each_place_has_its_actions(client: Client) -> None:
+    assert kinds(await client.code_actions(URI, STUB)) == {f"{REWRITE}.implement", *WHOLE_FILE}
+    assert kinds(await client.code_actions(URI, REAL)) == {*ON_CODE, *WHOLE_FILE}
+    assert kinds(await client.code_actions(URI, TODO)) == {f"{REWRITE}.implement", *ON_CODE, *WHOLE_FILE}
+    assert kinds(await client.code_actions(URI, OUTSIDE)) == {f"{REWRITE}.implement", *WHOLE_FILE}
+    assert kinds(await client.code_actions(URI, at(5, 0, 6, 10))) == {f"{REWRITE}.implement", *ON_CODE}
+    assert kinds(await client.code_actions(URI, at(9, 0, 9, 9))) == ON_CODE
+
+
+async def test_titles_say_what_will_happen(client: Client) -> None:
+    titles = {action["title"] for action in await client.code_actions(URI, REAL)}
+    assert "Codeteam: refactor real" in titles
+    assert "Codeteam: write tests for this file" in titles
+    assert (await client.code_actions(URI, STUB))[0]["title"] == "Codeteam: implement stub"
+
+
+async def test_an_action_is_a_command_with_what_it_needs_and_no_edit(client: Client) -> None:
+    action = (await client.code_actions(URI, STUB))[0]
+    assert action["command"]["command"] == "codeteam.implement"
+    assert action["command"]["arguments"] == [{"uri": URI, "version": 1, "range": STUB}]
+    assert action["data"] == {"command": "codeteam.implement"}
+    assert "edit" not in action
+
+
+async def test_fixing_is_offered_for_diagnostics_alone_and_takes_them_along(client: Client) -> None:
+    assert not any("fix" in kind for kind in kinds(await client.code_actions(URI, OUTSIDE)))
+    actions = await client.code_actions(URI, OUTSIDE, diagnostics=[PROBLEM])
+    fix = next(action for action in actions if action["kind"] == "quickfix.codeteam.fix")
+    assert fix["title"] == "Codeteam: fix: real is not defined"
+    assert fix["diagnostics"] == [PROBLEM]
+    assert fix["command"]["arguments"][0]["diagnostics"][0]["message"] == PROBLEM["message"]
+
+
+async def test_only_chooses_by_prefix(client: Client) -> None:
+    expected: list[tuple[list[str], set[str]]] = [
+        (["refactor"], {f"{REWRITE}.implement", *ON_CODE}),
+        (["refactor.rewrite.codeteam.test"], {f"{REWRITE}.test"}),
+        (["quickfix"], {"quickfix.codeteam.fix"}),
+        (["source"], WHOLE_FILE),
+        (["source.codeteam.review", "quickfix"], {f"{SOURCE}.review", "quickfix.codeteam.fix"}),
+        (["refactor.extract"], set()),
+        (["source.fixAll"], set()),
+        (["refact"], set()),
+        ([""], {f"{REWRITE}.implement", *ON_CODE, "quickfix.codeteam.fix", *WHOLE_FILE}),
+        ([], set()),
+    ]
+    for only, offered in expected:
+        assert kinds(await client.code_actions(URI, TODO, diagnostics=[PROBLEM], only=only)) == offered, only
+
+
+async def test_source_actions_on_a_selection_are_there_when_they_are_asked_for(client: Client) -> None:
+    assert kinds(await client.code_actions(URI, at(5, 0, 6, 10), only=["source"])) == WHOLE_FILE
+
+
+async def test_nothing_pushes_itself_forward_where_there_is_no_reason(client: Client) -> None:
+    async def automatic(place: dict[str, Any], **context: Any) -> set[str]:
+        return kinds(await client.code_actions(URI, place, triggerKind=2, **context))
+
+    assert await automatic(REAL) == set()
+    assert await automatic(OUTSIDE) == set()
+    assert await automatic(STUB) == {f"{REWRITE}.implement"}
+    assert await automatic(TODO) == {f"{REWRITE}.implement"}
+    assert await automatic(at(9, 0, 9, 9)) == ON_CODE
+    assert await automatic(OUTSIDE, diagnostics=[PROBLEM]) == {"quickfix.codeteam.fix"}
+
+
+async def test_an_empty_document_says_what_is_missing(client: Client) -> None:
+    client.open("file:///w/empty.md", "\n  \n", "markdown")
+    (action,) = await client.code_actions("file:///w/empty.md", at(0))
+    assert "write what you want" in action["disabled"]["reason"]
+
+
+async def test_prose_can_be_implemented_and_nothing_else(client: Client) -> None:
+    client.open("file:///w/idea.md", "# Idea\n\nA parser of dates.\n", "markdown")
+    assert kinds(await client.code_actions("file:///w/idea.md", at(2, 0, 2, 5))) == {f"{REWRITE}.implement"}
+    assert kinds(await client.code_actions("file:///w/idea.md", at(2))) == {f"{REWRITE}.implement"}
+
+
+async def test_a_running_job_can_be_cancelled_from_the_menu(client: Client) -> None:
+    job = (await client.run((await client.code_actions(URI, STUB))[0]))["jobId"]
+    cancel = next(a for a in await client.code_actions(URI, OUTSIDE) if a["kind"] == "source.codeteam.cancel")
+    assert cancel["title"] == "Cancel Codeteam job: implement stub"
+    assert await client.run(cancel) == {"jobId": job, "cancelled": True}
+    await client.job_state(job, "cancelled")
+    assert "source.codeteam.cancel" not in kinds(await client.code_actions(URI, OUTSIDE))
+
+
+async def test_a_document_that_is_not_open_has_no_actions(client: Client) -> None:
+    assert await client.code_actions("file:///w/other.py", at(0)) == []
+
+
+async def test_an_untrusted_workspace_disables_them_and_says_why(tmp_path: Path) -> None:
+    async with playing(tmp_path / "home", HOLD) as client:
+        await client.initialize(initializationOptions={"trusted": False})
+        client.open(URI, CODE)
+        actions = await client.code_actions(URI, STUB)
+        assert len(actions) == 3
+        assert all("not trusted" in action["disabled"]["reason"] for action in actions)
+        assert await client.code_actions(URI, STUB, triggerKind=2) == []
+
+
+async def test_what_the_last_job_found_missing_disables_them_too(tmp_path: Path) -> None:
+    down = Failed("docker_down", "Docker does not answer.", "Start it, then try again.")
+    async with playing(tmp_path / "home", down) as client:
+        await client.initialize()
+        client.open(URI, CODE)
+        job = (await client.run((await client.code_actions(URI, STUB))[0]))["jobId"]
+        await client.job_state(job, "failed")
+        (action, *_) = await client.code_actions(URI, STUB)
+        assert action["disabled"]["reason"] == "Docker does not answer. Start it, then try again."
+
+
+async def test_clients_without_literals_get_commands(tmp_path: Path) -> None:
+    capabilities = without(CAPABILITIES, "textDocument", "codeAction", "codeActionLiteralSupport")
+    async with playing(tmp_path / "home", HOLD, capabilities=capabilities) as client:
+        await client.initialize()
+        client.open(URI, CODE)
+        (first, *_) = await client.code_actions(URI, STUB)
+        assert (first["command"], first["arguments"][0]["uri"]) == ("codeteam.implement", URI)
+        assert "jobId" in await client.run(first)

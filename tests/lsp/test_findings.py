@@ -1,0 +1,172 @@
+"""Findings as diagnostics: where the quoted text is, for as long as it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codeteam.domain.findings import Severity
+from tests.lsp.client import Client, at
+from tests.lsp.playing import finding, playing, proposed
+
+CODE = "import os\n\n\ndef size(path):\n    é = os.stat(path)\n    return é.st_size\n"
+FAULT = finding("a.py", 6, "return é.st_size", trigger="a folder", suggestion="check it", severity=Severity.ERROR)
+WIDE = finding("a.py", 4, "def size(path):\n    é = os.stat(path)", rule="docs/missing")
+
+
+def workspace(tmp_path: Path) -> tuple[Path, str]:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "a.py").write_text(CODE)
+    return root, (root / "a.py").as_uri()
+
+
+async def reviewed(client: Client, uri: str) -> str:
+    argument = {"uri": uri, "version": client.buffers[uri].version, "range": at(0)}
+    job: str = (await client.execute("codeteam.review", argument))["jobId"]
+    await client.job_state(job, "done")
+    return job
+
+
+async def shown(client: Client, uri: str, count: int) -> list[dict[str, Any]]:
+    """The diagnostics of the `count`th notification for a document."""
+    params = await client.notified("textDocument/publishDiagnostics", lambda p: p["uri"] == uri, count=count)
+    found: list[dict[str, Any]] = params["diagnostics"]
+    return found
+
+
+async def test_findings_are_shown_where_they_are(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        job = await reviewed(client, uri)
+        first, second = await shown(client, uri, 1)
+        assert first["range"] == at(5, 4, 5, 20)
+        assert (first["source"], first["code"], first["severity"]) == ("codeteam", "bug/off-by-one", 1)
+        assert first["message"] == "This is wrong.\nGoes wrong with: a folder\nSuggestion: check it"
+        assert first["data"] == {"findingId": FAULT.fingerprint, "jobId": job}
+        assert second["range"] == at(3, 0, 4, 21)
+        params = await client.notified("textDocument/publishDiagnostics")
+        assert params["version"] == 1
+        assert client.messages() == ["Codeteam (review a.py): 2 findings."]
+
+
+async def test_findings_move_with_their_text_and_go_with_it(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        client.change(uri, (at(1, 0), "import sys\nimport re\n"))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 2)] == [7, 5]
+        client.change(uri, (at(7, 4, 7, 20), "return 1"))
+        assert [found["code"] for found in await shown(client, uri, 3)] == ["docs/missing"]
+        client.change(uri, (at(7, 4, 7, 12), "return é.st_size"))
+        assert [found["code"] for found in await shown(client, uri, 4)] == ["docs/missing"]
+        client.change(uri, (at(5, 0), "\n\n"), (at(0, 0, 1, 0), ""))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 5)] == [6]
+
+
+async def test_typing_is_answered_with_one_notification(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        for number in range(20):
+            client.change(uri, (at(1, number), "#"))
+        await shown(client, uri, 2)
+        last = client.notifications[-1]["params"]
+        assert last["version"] == 21
+        await client.code_actions(uri, at(0))
+        count = sum(entry["method"] == "textDocument/publishDiagnostics" for entry in client.notifications)
+        assert count <= 4
+
+
+async def test_a_dismissed_finding_goes_and_does_not_come_back(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        job = await reviewed(client, uri)
+        (fault, _) = await shown(client, uri, 1)
+        actions = await client.code_actions(uri, fault["range"], diagnostics=[fault])
+        dismiss = next(action for action in actions if action["kind"] == "quickfix.codeteam.dismiss")
+        assert dismiss["title"] == "Codeteam: dismiss: This is wrong."
+        assert await client.run(dismiss) == {"jobId": job}
+        assert [found["code"] for found in await shown(client, uri, 2)] == ["docs/missing"]
+        await reviewed(client, uri)
+        assert [found["code"] for found in await shown(client, uri, 3)] == ["docs/missing"]
+
+
+async def test_a_finding_can_be_fixed_by_the_team(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        (fault,) = await shown(client, uri, 1)
+        actions = await client.code_actions(uri, fault["range"], diagnostics=[fault], only=["quickfix"])
+        fix = next(action for action in actions if action["kind"] == "quickfix.codeteam.fix")
+        assert "jobId" in await client.run(fix)
+
+
+async def test_findings_of_new_text_appear_when_it_does(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    after = CODE + "\n\nprint(size('.'))\n"
+    late = finding("a.py", 9, "print(size('.'))", rule="style/print")
+    new = finding("n.py", 1, "x = 1", rule="style/name")
+    async with playing(
+        tmp_path / "home", proposed({"a.py": after}, new={"n.py": "x = 1\n"}, findings=[late, new])
+    ) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        argument = {"uri": uri, "version": 1, "range": at(0)}
+        job = (await client.execute("codeteam.refactor", argument))["jobId"]
+        await client.job_state(job, "applied")
+        assert await shown(client, uri, 1) == []
+        assert [found["range"] for found in await shown(client, uri, 2)] == [at(8, 0, 8, 16)]
+        other = (root / "n.py").as_uri()
+        client.open(other, "x = 1\n")
+        await client.until(lambda: client.notifications[-1]["params"].get("uri") == other, "finding of the new file")
+        assert [found["code"] for found in client.notifications[-1]["params"]["diagnostics"]] == ["style/name"]
+
+
+async def test_a_new_review_replaces_the_old_one(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        await reviewed(client, uri)
+        assert len(await shown(client, uri, 2)) == 1
+
+
+async def test_a_quote_that_is_not_there_is_not_shown(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[finding("a.py", 2, "never written")])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        assert await shown(client, uri, 1) == []
+
+
+async def test_a_finding_outside_of_the_workspace_is_not_shown(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    (tmp_path / "b.py").write_text("secret = 1\n")
+    async with playing(tmp_path / "home", proposed(findings=[finding("../b.py", 1, "secret = 1")])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        uris = {n["params"]["uri"] for n in client.notifications if n["method"] == "textDocument/publishDiagnostics"}
+        assert uris == {uri}
+
+
+async def test_nothing_found_is_said(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed()) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        assert client.messages() == ["Codeteam (review a.py): nothing found."]
