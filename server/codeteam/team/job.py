@@ -17,12 +17,12 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
+from codeteam.team.bench import Bench
 from codeteam.team.budget import Budget
 from codeteam.team.conversation import conversation
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
 from codeteam.team.executor import Executor
-from codeteam.team.gates import Bench
 from codeteam.team.models import Model, Models
 from codeteam.team.pipeline import pipeline
 from codeteam.team.splice import before_text

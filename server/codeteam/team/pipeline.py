@@ -15,9 +15,10 @@ from codeteam.domain.settings import Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.sandbox.interface import DependencyProblem
-from codeteam.team import gates, python_code
+from codeteam.team import python_code
+from codeteam.team.bench import Bench, Verdict
 from codeteam.team.crew import default_plan
-from codeteam.team.gates import Bench, Verdict, judge
+from codeteam.team.gates import judge, judge_tests
 from codeteam.team.stall import Progress
 
 _DESIGNED = (Intent.IMPLEMENT, Intent.REFACTOR)
@@ -171,7 +172,7 @@ async def _test(bench: Bench) -> None:
     await bench.executor.prepare(())
     bench.record(Planned(bench.plan, 1))
     bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, ""))
-    bench.best = await gates.judge_tests(bench, Draft(1, (document,)))
+    bench.best = await judge_tests(bench, Draft(1, (document,)))
 
 
 async def _dismiss_tester(bench: Bench) -> None:

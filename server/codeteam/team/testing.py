@@ -1,0 +1,158 @@
+"""The last gate: tests that can fail, that are not wrong themselves, and that pass."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from codeteam.domain.artifacts import Draft, Feedback, Tests
+from codeteam.domain.errors import UnreadableReply
+from codeteam.domain.events import Noted, Tested, TestsWritten
+from codeteam.domain.evidence import Gate, TestCase, TestReport
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Intent
+from codeteam.team import python_code
+from codeteam.team.bench import Bench, failed
+
+SHOWN = 3
+"""Failing tests shown to the developer at once; more only hide the cause."""
+
+
+async def try_tests(
+    bench: Bench, draft: Draft, gates: list[Gate]
+) -> tuple[TestReport | None, Tests | None, Feedback | None]:
+    if bench.task.intent is Intent.DOCUMENT:
+        gates.append(Gate("tests", True, "not needed: the code is the same but for its documentation"))
+        return None, None, None
+    if bench.tests is None:
+        return None, None, None
+    try:
+        tests = await believed_tests(bench, draft)
+    except UnreadableReply as error:
+        gates.append(Gate("tests", False, error.message))
+        return None, None, None
+    if tests is None:
+        gates.append(Gate("tests", False, "the tester's tests pass even against an empty implementation"))
+        return None, await bench.tests, None
+    report = await run_tests(bench, draft, tests)
+    if not report.ok and _again(bench, report):
+        tests, report = await arbitrated(bench, draft, tests, report)
+    if report.ok:
+        gates.append(Gate("tests", True, score(report)))
+        return report, tests, None
+    bench.sent_back |= {case.name for case in failing_cases(report)}
+    return report, tests, failed(gates, "tests", test_feedback(report), score(report))
+
+
+def _again(bench: Bench, report: TestReport) -> bool:
+    return any(case.name in bench.sent_back for case in failing_cases(report))
+
+
+async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
+    with bench.step("executor", draft.iteration, "running the tests") as said:
+        report = await bench.executor.tests(draft.iteration, draft.files, tests.files, "tests")
+        bench.record(Tested(draft.iteration, "tests", report))
+        said.append(score(report))
+    return report
+
+
+async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
+    """The tester's files once each was seen to fail against a stub; None when they cannot be made to."""
+    if bench.tests is None:
+        return None
+    for attempt in (1, 2):
+        tests = await _awaited(bench, draft.iteration, bench.tests)
+        tests = Tests(await bench.executor.tidy(draft.iteration, tests.files), tests.explanation)
+        fresh = [file for file in tests.files if f"{file.path}\0{file.text}" not in bench.believed]
+        if not fresh:
+            return tests
+        with bench.step("executor", draft.iteration, "checking that the tests can fail") as said:
+            empty = await bench.executor.cannot_fail(draft.iteration, draft.files, fresh)
+            said.append(f"{', '.join(empty)} cannot" if empty else "they can")
+        if not empty:
+            bench.believed |= {f"{file.path}\0{file.text}" for file in tests.files}
+            return tests
+        if attempt == 1:
+            complaint = (
+                f"Every test in {', '.join(empty)} passes even when each function only raises NotImplementedError, "
+                "so they prove nothing. Write tests that fail unless the behaviour is there."
+            )
+            bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, complaint))
+    return None
+
+
+async def _awaited(bench: Bench, iteration: int, tests: asyncio.Future[Tests]) -> Tests:
+    if tests.done() and bench.announced is tests:
+        return tests.result()
+    with bench.step("tester", iteration, "writing tests from the requirement") as said:
+        written = await tests
+        bench.announced = tests
+        bench.record(TestsWritten(written))
+        said.append(", ".join(file.path for file in written.files))
+    return written
+
+
+async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestReport) -> tuple[Tests, TestReport]:
+    """Ask the tester who is wrong before the developer is sent back a second time for the same test."""
+    failing = failing_cases(report)
+    with bench.step("tester", draft.iteration, "deciding whether test or code is at fault") as said:
+        fault = await bench.team.arbitrate(bench.plan, tests, _assertions(failing))
+        said.append(f"the {'test' if fault.in_test else 'code'} is: {fault.reason}")
+    if not fault.in_test:
+        return tests, report
+    corrected = fault.tests
+    if corrected is None:
+        names = {_function(case.name) for case in failing}
+        bench.record(Noted(f"Left out, as the tester found them wrong: {', '.join(sorted(names))}."))
+        corrected = Tests(
+            tuple(SourceFile(file.path, python_code.without_functions(file.text, names)) for file in tests.files),
+            tests.explanation,
+        )
+    done: asyncio.Future[Tests] = asyncio.get_running_loop().create_future()
+    done.set_result(corrected)
+    bench.tests = bench.announced = done
+    bench.record(TestsWritten(corrected))
+    believed = await believed_tests(bench, draft)
+    if believed is None:
+        return tests, report
+    return believed, await run_tests(bench, draft, believed)
+
+
+def failing_cases(report: TestReport) -> tuple[TestCase, ...]:
+    return tuple(case for case in report.cases if case.outcome in ("failed", "error"))
+
+
+def test_feedback(report: TestReport) -> str:
+    """What the developer is shown of failing tests: each one's block, with the values there."""
+    failing = failing_cases(report)
+    if not failing:
+        return f"{report.problem}\n\n{tail(report.run.stdout + report.run.stderr)}"
+    shown = "\n\n".join(f"{case.name} {case.outcome}:\n{case.message}" for case in failing[:SHOWN])
+    more = f"\n\n… and {len(failing) - SHOWN} more" if len(failing) > SHOWN else ""
+    return f"{score(report)}.\n\n{shown}{more}"
+
+
+def _assertions(failing: Sequence[TestCase]) -> str:
+    return "\n\n".join(f"{case.name}:\n{asserted(case.message)}" for case in failing[:SHOWN])
+
+
+def _function(name: str) -> str:
+    return re.split(r"[\[:]", name.rpartition("::")[2])[0]
+
+
+def asserted(message: str) -> str:
+    """Of a pytest failure only what was asserted, without the code around it."""
+    lines = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
+    return "\n".join(lines[:20]) or message.splitlines()[0][:300] if message else ""
+
+
+def score(report: TestReport) -> str:
+    if report.problem:
+        return report.problem
+    counts = [(report.count(name), name) for name in ("passed", "failed", "error", "skipped")]
+    return ", ".join(f"{count} {name}" for count, name in counts if count)
+
+
+def tail(text: str) -> str:
+    return text[-3000:].strip()
