@@ -88,6 +88,12 @@ class Bench:
     tested_interface: tuple[tuple[str, str], ...] = ()
     """Of the plan that the tester wrote for."""
 
+    def keep(self, verdict: Verdict) -> Verdict:
+        """Take note of how far a draft came; the best, of equals the latest, is what the job can propose."""
+        if self.best is None or verdict.rank >= self.best.rank:
+            self.best = verdict
+        return verdict
+
     @contextmanager
     def step(self, role: str, iteration: int, message: str) -> Iterator[list[str]]:
         """Events around a role's turn; what is appended to the list is how it went."""

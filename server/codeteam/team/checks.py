@@ -18,7 +18,7 @@ MOST_FINDINGS = 5
 """A job shows at most so many; more are noise that hides the worst."""
 
 _LONGEST_MESSAGE = 4000
-_BLOCKING_RUFF = ("F", "E9", "B", "S", "PLE")
+_BLOCKING_RUFF = re.compile(r"[FBS]\d|E9|PLE")
 _TASTE = ("E1", "E2", "E3", "E4", "E5", "E7", "W", "UP", "SIM", "C4", "PIE", "RUF")
 # Bandit rules that ask for a habit rather than point at a fault: shown, never a reason to send a draft back.
 _ADVICE = ("S101", "S311", "S404", "S603", "S607", "S110", "S112", "B008", "B904", "B905")
@@ -35,7 +35,9 @@ def ruff_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
         if path and isinstance(row, int):
             if rule.startswith(_TASTE):
                 continue
-            blocking = (rule.startswith(_BLOCKING_RUFF) and rule not in _ADVICE) or rule == "syntax" or "syntax" in rule
+            blocking = (
+                (bool(_BLOCKING_RUFF.match(rule)) and rule not in _ADVICE) or rule == "syntax" or "syntax" in rule
+            )
             severity = Severity.ERROR if blocking else Severity.INFORMATION
             found.append(_static(f"ruff/{rule}", severity, path, row, str(item.get("message", "")), texts))
     return tuple(found)

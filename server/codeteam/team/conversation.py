@@ -190,8 +190,7 @@ class _Talk:
         if self.tests is not None:
             bench.tests = asyncio.get_running_loop().create_future()
             bench.tests.set_result(self.tests)
-        found = await judge(bench, self.draft)
-        bench.best = found if bench.best is None or found.rank >= bench.best.rank else bench.best
+        await judge(bench, self.draft)
 
     async def _no_plan(self, history: Sequence[str]) -> Plan:
         return self.bench.plan

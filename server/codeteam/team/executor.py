@@ -86,7 +86,9 @@ class Executor:
         if self._opened_for != prepared.key:
             await self._stack.aclose()
             limits = Limits(memory=self._task.settings.sandbox_memory * 1024 * 1024)
-            self._session = await self._stack.enter_async_context(self._sandbox.open(prepared, limits))
+            self._session = await self._stack.enter_async_context(
+                self._sandbox.open(prepared, limits, job=self._task.job)
+            )
             self._opened_for = prepared.key
             self.image = self._session.image
         return ()

@@ -21,21 +21,28 @@ from codeteam.team.testing import SHOWN, arbitrated, asserted, believed_tests, r
 
 
 async def judge(bench: Bench, draft: Draft) -> Verdict:
-    """Take a draft through every gate that the quality asked for needs; stops at the first that fails."""
+    """Take a draft through every gate that the quality asked for needs; stops at the first that fails.
+
+    How far it came is kept after each gate, so that a limit that ends the job in the midst of it loses nothing.
+    """
     asked = bench.task.settings.asked_quality
     gates: list[Gate] = []
-    if feedback := _scope(bench, draft, gates) or await _run(bench, draft, gates):
-        return Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback)
-    if feedback := await _examples(bench, draft, gates):
-        return Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback)
-    if asked < Quality.REVIEWED:
-        return Verdict(draft, tuple(gates), findings=bench.dependency_findings)
+    bench.keep(Verdict(draft, (), findings=bench.dependency_findings))
+    feedback = _scope(bench, draft, gates) or await _run(bench, draft, gates)
+    verdict = bench.keep(Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback))
+    if feedback:
+        return verdict
+    feedback = await _examples(bench, draft, gates)
+    verdict = bench.keep(Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback))
+    if feedback or asked < Quality.REVIEWED:
+        return verdict
     review, feedback = await _review(bench, draft, gates)
     findings = checks.worst((), (*bench.dependency_findings, *review.findings))
+    verdict = bench.keep(Verdict(draft, tuple(gates), review, findings=findings, feedback=feedback))
     if feedback or asked < Quality.TESTED:
-        return Verdict(draft, tuple(gates), review, findings=findings, feedback=feedback)
+        return verdict
     report, tests, feedback = await try_tests(bench, draft, gates)
-    return Verdict(draft, tuple(gates), review, report, tests, findings, feedback)
+    return bench.keep(Verdict(draft, tuple(gates), review, report, tests, findings, feedback))
 
 
 def _scope(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None:
@@ -100,7 +107,7 @@ async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review
     gates.append(Gate("review", review.approved, _review_detail(review, bool(errors))))
     if bench.task.settings.require_docs:
         gates.append(Gate("docs", not docs, f"{len(docs)} without a docstring" if docs else "complete"))
-    wanted = docs if bench.task.settings.asked_quality is Quality.PRODUCTION else ()
+    wanted = docs if bench.task.settings.require is Quality.PRODUCTION else ()
     if review.approved and not wanted:
         return review, None
     lines = [_finding_text(finding) for finding in (*errors, *review.findings, *wanted)]

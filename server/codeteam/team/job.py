@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 
 from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
-from codeteam.domain.errors import BadInput, OutOfBudget
+from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate
 from codeteam.domain.settings import Order
@@ -70,15 +70,20 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
         team = assemble(task, opened, budget, noting)
         bench = Bench(task, team, executor, noting, examples, Plan("", ()))
         try:
-            async with asyncio.timeout(budget.seconds_left):
+            async with asyncio.timeout(budget.seconds_left) as limit:
                 if task.settings.order is Order.CONVERSATION and task.intent is Intent.IMPLEMENT:
                     stopped = await conversation(bench, opened, budget)
                 else:
                     stopped = await pipeline(bench)
         except TimeoutError:
-            if budget.seconds_left != 0:
+            if not limit.expired():
                 raise
             stopped = Gate("budget", False, budget.overdue().message)
+        except (ModelUnavailable, UnreadableReply, SandboxUnavailable) as error:
+            if bench.best is None or bench.best.quality is None:
+                raise
+            # What ran by then was worked for and paid for: it is proposed, below the quality asked for.
+            stopped = Gate("sandbox" if isinstance(error, SandboxUnavailable) else "model", False, str(error))
         return _finished(bench, stopped, budget, tuple(notes))
 
 

@@ -55,7 +55,6 @@ async def _iterate(bench: Bench) -> Gate | None:
         if isinstance(drafted, Draft):
             draft = drafted
             verdict = await judge(bench, draft)
-            bench.best = verdict if bench.best is None or verdict.rank >= bench.best.rank else bench.best
             feedback = verdict.feedback
             if feedback is None:
                 return None
@@ -176,9 +175,9 @@ async def _test(bench: Bench) -> None:
 
 
 async def _dismiss_tester(bench: Bench) -> None:
-    if bench.tests is not None and not bench.tests.done():
+    if bench.tests is not None:
         bench.tests.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError, Exception):  # a failure that no draft ever waited for
             await bench.tests
 
 
