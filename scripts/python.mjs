@@ -35,7 +35,19 @@ export async function preparePython() {
   const quiet = process.stderr.isTTY ? [] : ['--quiet'];
   await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--only-binary', ':all:', '--require-hashes', LOCK], env);
   await must([uv, 'pip', 'install', '--quiet', '--python', python, '--no-deps', '--no-build-isolation', '--editable', '.'], env);
+  await prepareLibraries();
   writeFileSync(STAMP, JSON.stringify(wanted));
+}
+
+/** The engine of the embedded model is compiled code and leans on a library that a bare system lacks. */
+async function prepareLibraries() {
+  const load = [python, '-c', 'import xllamacpp'];
+  let { code, output } = await runQuietly(load);
+  if (code !== 0 && output.includes('libgomp')) {
+    await installPackages(['libgomp1'], 'The embedded model needs the OpenMP library');
+    ({ code, output } = await runQuietly(load));
+  }
+  if (code !== 0) throw new Stop(`The engine of the embedded model does not load:\n${tail(output)}`, 'Install the library it names; Debian has most of them in packages of that name.');
 }
 
 /** An interpreter that is new enough and can make environments: `{ path, version, venv }`. */
