@@ -89,6 +89,9 @@ class Place:
             encoding="utf-8",
         )
 
+    def command(self, *args: str) -> list[str]:
+        return [*PROGRAM, *args]
+
     def script(self, replies: Mapping[str, list[Any]]) -> str:
         """The model spec of a script."""
         path = self.folder / "replies.yaml"

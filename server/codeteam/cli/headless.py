@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -65,6 +66,9 @@ def _stoppable(engine: WorkerEngine, tasks: Sequence[Task]) -> Iterator[None]:
         nonlocal asked
         if asked:
             engine.kill_now()
+            if sys.stderr.isatty():
+                sys.stderr.write("\x1b[?25h")  # the live view hides the cursor
+                sys.stderr.flush()
             os._exit(130)
         asked = True
         loop.call_soon_threadsafe(cancel)

@@ -11,8 +11,8 @@ from codeteam.domain.diff import unified
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.events import Cancelled, Event, Executed, Failed, Noted, Proposed, Replied, SentBack, Tested
 from codeteam.domain.evidence import Evidence, Gate, RunResult, Usage
-from codeteam.domain.findings import Finding
-from codeteam.domain.task import Task
+from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.task import Intent, Task
 
 TAIL = 4000
 """Characters of a run's output in the JSON object; the history has it all."""
@@ -43,9 +43,14 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 accepted, 1 below the quality asked for, 2 bad input, 3 the environment, 130 cancelled."""
+        """0 accepted, 1 below the quality asked for, 2 bad input, 3 the environment, 130 cancelled.
+
+        A review is 0 when there is nothing to mend, 1 when there is an error or a warning.
+        """
         if isinstance(self.end, Failed):
             return self.end.exit_code
+        if self.task.intent is Intent.REVIEW and self.status is Status.ACCEPTED:
+            return int(any(finding.severity in (Severity.ERROR, Severity.WARNING) for finding in self.findings))
         return {Status.ACCEPTED: 0, Status.BELOW: 1, Status.CANCELLED: 130}[self.status]
 
     @property

@@ -15,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "review",
         help="review files",
         description="The reviewer and the static checks over files; nothing is changed.",
-        epilog="Exit code: 0 approved, 1 not approved, 2 bad input, 3 the environment, 130 cancelled.",
+        epilog="Exit code: 0 nothing to mend, 1 an error or a warning, 2 bad input, 3 the environment, 130 cancelled.",
         allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="PATH[:START-END]", help="A file of the workspace.")

@@ -26,6 +26,7 @@ from codeteam.domain.events import (
 )
 from codeteam.domain.evidence import Evidence, RunResult, TestReport, Usage
 from codeteam.domain.findings import Finding
+from codeteam.domain.task import Intent
 
 
 def event_in_words(event: Event) -> str:
@@ -135,6 +136,9 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
 
 def _verdict(result: Result) -> str:
     proposal, end = result.proposal, result.end
+    if proposal is not None and result.task.intent is Intent.REVIEW:
+        count = len(proposal.findings)
+        return f"reviewed: {count or 'no'} finding{_s(count)}"
     if proposal is not None:
         quality = proposal.quality.label if proposal.quality else "nothing ran"
         if proposal.status is Status.ACCEPTED:

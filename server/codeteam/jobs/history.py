@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.domain.errors import BadInput, HistoryUnreadable
-from codeteam.domain.events import END, Cancelled, Event, Failed, Noted, Proposed
+from codeteam.domain.events import Cancelled, Event, Failed, Noted, Proposed
 from codeteam.domain.task import Task
 from codeteam.jobs.owner import Owner, process_start
 from codeteam.wire import VERSION, Codec
@@ -44,7 +44,7 @@ CREATE TABLE events (
     job TEXT NOT NULL REFERENCES jobs (id),
     number INTEGER NOT NULL,
     at REAL NOT NULL,
-    is_end INTEGER NOT NULL,
+    ended TEXT NOT NULL,
     wire INTEGER NOT NULL,
     event TEXT NOT NULL,
     PRIMARY KEY (job, number)
@@ -53,7 +53,7 @@ CREATE INDEX jobs_by_time ON jobs (created);
 CREATE TRIGGER events_only_grow BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER jobs_only_grow BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
 CREATE TRIGGER nothing_after_the_end BEFORE INSERT ON events
-    WHEN EXISTS (SELECT 1 FROM events WHERE job = NEW.job AND is_end)
+    WHEN EXISTS (SELECT 1 FROM events WHERE job = NEW.job AND ended <> '')
     BEGIN SELECT RAISE(ABORT, 'the job has ended'); END;
 """
 MIGRATIONS: tuple[str, ...] = (_FIRST,)
@@ -125,10 +125,7 @@ class History:
     def append(self, job: str, events: Sequence[Event]) -> None:
         """Remember events of a job that was added, all or none."""
         at = self._clock()
-        rows = [
-            (job, job, at, isinstance(event, END), VERSION, _storable(self._codec.encode_event(event)))
-            for event in events
-        ]
+        rows = [(job, job, at, _ended(event), VERSION, _storable(self._codec.encode_event(event))) for event in events]
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO events VALUES (?, (SELECT COUNT(*) FROM events WHERE job = ?), ?, ?, ?, ?)", rows
@@ -139,7 +136,8 @@ class History:
         with self._transaction(write=False) as connection:
             rows = connection.execute(
                 "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
-                " (SELECT event FROM events WHERE job = id AND is_end) FROM jobs ORDER BY created DESC, id LIMIT ?",
+                " (SELECT ended FROM events WHERE job = id AND ended <> '') FROM jobs"
+                " ORDER BY created DESC, id LIMIT ?",
                 (limit,),
             ).fetchall()
         return tuple(self._line(row) for row in rows)
@@ -149,7 +147,7 @@ class History:
         with self._transaction(write=False) as connection:
             rows = connection.execute(
                 "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
-                " (SELECT event FROM events WHERE job = id AND is_end), task FROM jobs"
+                " (SELECT ended FROM events WHERE job = id AND ended <> ''), task FROM jobs"
                 " WHERE substr(id, 1, ?) = ? LIMIT 2",
                 (len(name), name),
             ).fetchall()
@@ -177,11 +175,8 @@ class History:
                 self._connection = None
 
     def _line(self, row: tuple[str, float, str, str, str, int, str, str | None]) -> JobLine:
-        job, created, intent, workspace, title, pid, started, end = row
-        if end is not None:
-            state = _end_state(self._event(end))
-        else:
-            state = "running" if Owner(pid, started).alive else "interrupted"
+        job, created, intent, workspace, title, pid, started, ended = row
+        state = ended or ("running" if Owner(pid, started).alive else "interrupted")
         return JobLine(job, created, intent, workspace, title, state)
 
     def _event(self, text: str) -> Event:
@@ -275,7 +270,8 @@ def title_of(task: Task) -> str:
     return first if len(first) <= 120 else first[:119] + "…"
 
 
-def _end_state(event: Event) -> str:
+def _ended(event: Event) -> str:
+    """How the job ended with this event; empty when it did not."""
     match event:
         case Proposed(proposal):
             return proposal.status.value
@@ -284,7 +280,7 @@ def _end_state(event: Event) -> str:
         case Failed():
             return "failed"
         case _:
-            return "unknown"
+            return ""
 
 
 def _statements(script: str) -> Iterator[str]:

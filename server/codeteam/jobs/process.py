@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import Mapping, Sequence
 
 from codeteam.domain.errors import WorkerDied
@@ -23,10 +24,13 @@ READY_SECONDS = 60.0
 class WorkerProcess:
     """A child that speaks `codeteam.wire`; made by `start`, ended by `close` or `kill`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: WorkerLog) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport, log: WorkerLog
+    ) -> None:
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise ValueError("the process needs its three pipes")
         self._process = process
+        self._transport = transport
         self._input, self._output, self._errors = process.stdin, process.stdout, process.stderr
         self._log = log
         self._codec = Codec()
@@ -38,20 +42,23 @@ class WorkerProcess:
     @classmethod
     async def start(cls, argv: Sequence[str], environ: Mapping[str, str], log: WorkerLog) -> WorkerProcess:
         """Start a worker in a process group of its own; raises WorkerDied when that is not possible."""
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            # What `asyncio.create_subprocess_exec` does, but it keeps the transport to itself, and without closing
+            # that one the pipes would be cleaned up by the garbage collector.
+            transport, protocol = await loop.subprocess_exec(
+                lambda: SubprocessStreamProtocol(limit=LINE_LIMIT, loop=loop),
                 *argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=dict(environ),
-                limit=LINE_LIMIT,
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except OSError as error:
             raise WorkerDied(f"The worker could not be started: {error}.", "Is Codeteam installed whole?") from error
-        return cls(process, log)
+        return cls(asyncio.subprocess.Process(transport, protocol, loop), transport, log)
 
     @property
     def pid(self) -> int:
@@ -95,6 +102,7 @@ class WorkerProcess:
         self._greeting.cancel()
         await self._exit_code()
         self._drain.cancel()
+        self._transport.close()
         self._log.close()
 
     def kill_now(self) -> None:

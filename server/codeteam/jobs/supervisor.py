@@ -62,18 +62,23 @@ class WorkerEngine:
         self._running: dict[str, _Running] = {}
         self._idle: list[WorkerProcess] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warming = False
         self._closing = False
 
     async def warm(self) -> None:
         """Start a worker ahead, so that the next job does not wait for it to load; returns before it has."""
         self._idle = [worker for worker in self._idle if worker.alive]
-        if self._idle or self._closing:
+        if self._idle or self._warming or self._closing or len(self._running) >= self.slots:
             return
-        with contextlib.suppress(WorkerDied):  # the job that needs a worker will say so
-            worker = await self._spawn()
-            self._idle.append(worker)
-            if self._closing:
-                await self._end_idle()
+        self._warming = True
+        try:
+            self._idle.append(await self._spawn())
+        except WorkerDied:
+            return  # the job that needs a worker will say so
+        finally:
+            self._warming = False
+        if self._closing:
+            await self._end_idle()
 
     async def submit(self, task: Task, workspace: str = "") -> None:
         """See `Engine.submit`. A task without a model gets the one of the environment, so that history tells it."""
@@ -124,8 +129,9 @@ class WorkerEngine:
     async def aclose(self) -> None:
         self._closing = True
         await asyncio.gather(*(self.cancel(job) for job, feed in list(self._feeds.items()) if not feed.ending))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._end_idle()
+        while self._tasks or self._idle:  # one that ends may begin another, to end its worker
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._end_idle()
         await asyncio.gather(*(feed.wait() for feed in self._feeds.values()))
 
     def kill_now(self) -> None:
@@ -197,7 +203,7 @@ class WorkerEngine:
         except BaseException:
             await worker.kill()
             raise
-        await self._give_back(worker)
+        self._give_back(worker)
         return True
 
     async def _next_event(self, worker: WorkerProcess, job: str) -> Event:
@@ -225,12 +231,12 @@ class WorkerEngine:
             await worker.kill()
         return await self._spawn()
 
-    async def _give_back(self, worker: WorkerProcess) -> None:
+    def _give_back(self, worker: WorkerProcess) -> None:
         """Keep it while another job waits for it; otherwise one is enough, for each holds a hundred megabytes."""
         if worker.alive and not self._closing and (self._waiting or not self._idle):
             self._idle.append(worker)
         else:
-            await worker.close(STOP_SECONDS)
+            self._background(worker.close(STOP_SECONDS), f"end of worker {worker.pid}")
 
     async def _spawn(self) -> WorkerProcess:
         name = f"worker-{os.getpid()}-{next(self._numbers)}"

@@ -1,0 +1,277 @@
+"""Jobs from the command line to their results: recorded replies, a real worker, a real sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from tests.cli.command import APPROVED, REJECTED, SLUG, Place, fence, slug_replies, true_soon, until_said
+
+pytestmark = pytest.mark.docker
+ASK = "Write slug(text) in slug.py: lower-case words joined by hyphens."
+NONE_KEYS = {"job", "status", "quality", "files", "patch", "findings", "evidence", "error"}
+
+
+def test_a_requirement_becomes_a_patch_that_git_takes(place: Place) -> None:
+    done = place.run("run", ASK, "--model", place.script(slug_replies()), "--patch", "../kept.patch")
+    assert done.code == 0, done.err
+    assert done.out == (place.folder / "kept.patch").read_text()
+    assert list(place.workspace.iterdir()) == []
+    subprocess.run(["git", "init", "-q"], cwd=place.workspace, check=True)
+    subprocess.run(["git", "apply", "-"], cwd=place.workspace, input=done.out, text=True, check=True)
+    assert (place.workspace / "slug.py").read_text() == SLUG
+    assert (place.workspace / "tests" / "test_slug.py").is_file()
+    for words in ("developer (1): writing", "executor (1): running the tests", "accepted: production", "2 passed"):
+        assert words in done.err
+    assert "\x1b" not in done.err
+
+    listed = place.run("jobs")
+    [job] = re.findall(r"^(\w{12})  .*accepted +implement +Write slug", listed.out, re.MULTILINE)
+    shown = place.run("jobs", job[:6]).out
+    for words in ("Lower-case words", "accepted: production", "diff --git a/slug.py", "plan: slug.py"):
+        assert words in shown
+    told = place.run("jobs", job, "--json").json
+    assert told["state"] == "accepted"
+    assert told["workspace"] == str(place.workspace.resolve())
+    assert (told["events"][0]["event"], told["events"][-1]["event"]) == ("Started", "Proposed")
+    assert {event["role"] for event in told["events"] if event["event"] == "Replied"} == set(slug_replies())
+
+
+def test_the_json_object_has_the_documented_shape(place: Place) -> None:
+    place.write("notes.md", ASK)
+    done = place.run("run", "--requirements", "notes.md", "--json", "--quiet", "--model", place.script(slug_replies()))
+    assert (done.code, done.err) == (0, "")
+    told = done.json
+    assert set(told) >= NONE_KEYS
+    assert (told["status"], told["quality"], told["error"]) == ("accepted", "production", None)
+    assert [(file["path"], file["is_new"]) for file in told["files"]] == [
+        ("slug.py", True),
+        ("tests/test_slug.py", True),
+    ]
+    assert told["files"][0]["text"] == SLUG
+    assert told["patch"].startswith("diff --git a/slug.py b/slug.py\n")
+    evidence = told["evidence"]
+    assert (evidence["iterations"], evidence["model_calls"], evidence["cost"]) == (1, 4, 0.0)
+    assert evidence["prompt_tokens"] > 0
+    assert evidence["tests"] == {"passed": 2, "failed": 0, "errors": 0, "skipped": 0}
+    assert evidence["coverage"] == 100.0
+    assert {"name": "tests", "passed": True, "detail": "2 passed"} in evidence["gates"]
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in evidence["prompts"].values())
+    assert {"argv", "exit_code", "timed_out", "seconds", "output_tail"} <= set(evidence["runs"][0])
+
+
+def test_a_rejected_draft_is_printed_but_not_applied(place: Place) -> None:
+    replies = {**slug_replies(), "reviewer": [REJECTED]}
+    done = place.run("run", ASK, "--max-iterations", "1", "--apply", "--json", "--model", place.script(replies))
+    assert done.code == 1, done.err
+    told = done.json
+    assert told["status"] == "below"
+    assert told["applied"] is False
+    assert told["stopped_by"]
+    assert "slug.py" in told["patch"]
+    [finding] = told["findings"]
+    assert (finding["rule"], finding["path"], finding["start_line"]) == ("logic/unicode", "slug.py", 6)
+    assert finding["fingerprint"]
+    assert "not applied" in done.err
+    assert not (place.workspace / "slug.py").exists()
+
+
+def test_an_accepted_proposal_is_applied_to_the_selected_code(place: Place) -> None:
+    stub = SLUG.replace('    return "-".join(text.lower().split())\n', "    ...\n").replace("\n", "\r\n")
+    path = place.write("slug.py", stub)
+    done = place.run("run", "--file", "slug.py:4-6", "--apply", "--no-tests", "--model", place.script(slug_replies()))
+    assert done.code == 0, done.err
+    assert path.read_bytes() == SLUG.replace("\n", "\r\n").encode()
+    assert done.out.count("diff --git") == 1
+    assert "-    ...\r\n" in done.out.replace("\n", "\r\n").replace("\r\r\n", "\r\n")
+
+
+def test_a_file_that_changed_meanwhile_is_not_overwritten(place: Place) -> None:
+    path = place.write("slug.py", SLUG)
+    replies = slug_replies()
+    replies["developer"] = [{"text": fence("slug.py", SLUG.replace("Slugs.", "Short names.")), "delay": 2}]
+    process = place.start(
+        "run", "Rename", "--file", "slug.py", "--intent", "refactor", "--apply", "--no-tests",
+        "--model", place.script(replies),
+    )  # fmt: skip
+    said = until_said(process, "developer (1)")
+    path.write_text("something else\n")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2, said + err
+    assert path.read_text() == "something else\n"
+    assert "changed" in err
+    assert '+"""Short names."""' in out
+
+
+def test_review_of_two_files_changes_nothing(place: Place) -> None:
+    place.write("slug.py", SLUG)
+    place.write("bad.py", "import os\n\n\ndef f(x=[]):\n    return x\n")
+    before = {path: path.read_bytes() for path in place.workspace.iterdir()}
+    done = place.run(
+        "review", "slug.py", "bad.py", "--format", "json", "--model", place.script({"reviewer": [APPROVED]})
+    )
+    assert done.code == 1, done.err
+    first, second = done.json["jobs"]
+    assert (first["status"], first["files"], first["findings"]) == ("accepted", [], [])
+    assert {finding["path"] for finding in second["findings"]} == {"bad.py"}
+    assert second["findings"][0]["quote"]
+    assert {path: path.read_bytes() for path in place.workspace.iterdir()} == before
+
+
+def test_tests_for_a_file(place: Place) -> None:
+    place.write("slug.py", SLUG)
+    replies = slug_replies()
+    done = place.run("test", "slug.py", "--apply", "--model", place.script(replies))
+    assert done.code == 0, done.err
+    assert "diff --git a/tests/test_slug.py" in done.out
+    assert (place.workspace / "slug.py").read_text() == SLUG
+    assert (place.workspace / "tests" / "test_slug.py").is_file()
+
+
+def containers() -> set[str]:
+    listed = subprocess.run(
+        ["docker", "ps", "-q", "--no-trunc", "--filter", "label=codeteam.owner"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(listed.stdout.split())
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children() if "codeteam.worker" in child.cmdline()]
+
+
+def hanging(place: Place) -> subprocess.Popen[str]:
+    """A job whose sandbox is open and whose developer takes forever."""
+    replies = {**slug_replies(), "developer": [{"text": "", "delay": 600}]}
+    process = place.start("run", ASK, "--json", "--model", place.script(replies))
+    until_said(process, "developer (1)")
+    return process
+
+
+def test_ctrl_c_cancels_and_says_so(place: Place) -> None:
+    process = hanging(place)
+    [worker] = workers_of(process.pid)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert time.monotonic() - start < 15  # two seconds on an idle machine
+    assert process.returncode == 130
+    told = json.loads(out)
+    assert (told["status"], told["quality"], told["error"]) == ("cancelled", None, None)
+    assert told["evidence"]["model_calls"] >= 1
+    assert not worker.is_running()
+    assert place.run("jobs", "--json").json["jobs"][0]["state"] == "cancelled"
+
+
+def test_ctrl_c_twice_ends_at_once(place: Place) -> None:
+    process = hanging(place)
+    [worker] = workers_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    true_soon(lambda: not worker.is_running())
+
+
+def test_a_worker_killed_in_mid_job(place: Place) -> None:
+    process = hanging(place)
+    [worker] = workers_of(process.pid)
+    worker.kill()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    told = json.loads(out)
+    assert (told["status"], told["error"]["kind"]) == ("failed", "worker_died")
+    assert "signal 9" in err
+    assert place.run("jobs", "--json").json["jobs"][0]["state"] == "failed"
+
+
+def test_a_killed_command_line_leaves_nothing_behind(place: Place) -> None:
+    process = hanging(place)
+    [worker] = workers_of(process.pid)
+    mine = [name for name in containers() if _is_of(name, worker.pid)]
+    assert len(mine) == 1
+    process.kill()
+    process.communicate(timeout=60)
+    true_soon(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    true_soon(lambda: not set(mine) & containers())
+    assert place.run("jobs", "--json").json["jobs"][0]["state"] == "interrupted"
+
+
+def _is_of(container: str, pid: int) -> bool:
+    label = subprocess.run(
+        ["docker", "inspect", "-f", '{{index .Config.Labels "codeteam.owner"}}', container],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f":{pid}:" in label.stdout
+
+
+def test_a_wrong_key_ends_with_a_sentence(place: Place) -> None:
+    replies = {**slug_replies(), "architect": [{"text": "", "error": "auth"}]}
+    done = place.run("run", ASK, "--json", "--model", place.script(replies))
+    assert done.code == 3
+    assert done.json["error"]["kind"] == "model_auth"
+    assert done.json["error"]["hint"]
+    assert "Traceback" not in done.err
+
+
+def test_no_docker_engine(place: Place) -> None:
+    there = place.with_environ(DOCKER_HOST=f"unix://{place.folder}/nothing.sock")
+    done = there.run("run", ASK, "--model", place.script(slug_replies()))
+    assert done.code == 3
+    assert "There is no Docker engine" in done.err
+    assert "Install Docker" in done.err
+    assert done.out == ""
+
+
+def test_the_environments_model_is_used_and_an_option_wins(place: Place) -> None:
+    there = place.with_environ(CODETEAM_MODEL="nonsense/model")
+    done = there.run("run", ASK)
+    assert done.code == 2
+    assert "nonsense/model" in done.err
+    done = there.run("run", ASK, "--model", "absurd/model")
+    assert "absurd/model" in done.err
+
+
+def test_the_live_view_shows_the_steps_and_hostile_text_does_not_steer_the_terminal(place: Place) -> None:
+    replies = slug_replies()
+    replies["reviewer"] = [json.dumps({"approved": True, "findings": [], "comment": "\x1b]0;owned\x07"})]
+    replies["developer"] = [fence("slug.py", SLUG.replace("Slugs.", "Slugs \x1b[2J \u202e evil."))]
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        place.command("run", ASK, "--require", "draft", "--model", place.script(replies)),
+        cwd=place.workspace,
+        env=place.environ | {"TERM": "xterm", "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(leader, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        seen += chunk
+    process.wait(60)
+    os.close(leader)
+    assert b"developer (1)" in seen
+    assert b"tokens" in seen
+    assert b"diff --git a/slug.py" in seen
+    assert rb"\x1b[2J" in seen
+    assert b"\x1b[2J" not in seen
+    assert b"\x1b]0;" not in seen
+    assert "\u202e".encode() not in seen
