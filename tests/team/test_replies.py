@@ -386,7 +386,7 @@ def test_paths_inside_the_workspace(path: str, safe: str) -> None:
         "git~1/config", "GIT~1/config", "a/b~.py", "x.py:stream", "x.py::$DATA", "a:b.py", "con", "CON.py", "nul.txt",
         "Aux", "com1.py", "lpt9", "a\0.py", "a\nb.py", "a\tb.py", "a\x7fb.py", "a\x1b[31m.py", "a*.py", "a?.py", "a|",
         "<a>.py", 'a"b.py', "a'b.py", "a`b`.py", "x.py.", "x.py ./y", "a /b.py", "a/ b.py", "a./b.py", "src/", "-rf.py",
-        "--config=x.py", "a/-x.py", "a\u202eyp.x", "a\u200b.py", "\u200c.git/config", "a\u2066b.py", "\ufeffx.py", "\xad.py",
+        "--x.py", "a/-x.py", "a\u202eyp.x", "a\u200b.py", "\u200c.git/config", "a\u2066b.py", "\ufeffx.py", "\xad.py",
         "\uff0e\uff0e/x.py", "a/\uff0e\uff0e/x.py", "\u2025/x.py", "\uff0fetc\uff0fx.py", "a\u2028b.py", "a\xa0b.py",
         "\u3000x.py/y", "\uff0egit/config", "\ud800.py", "\ue000.py", "c\u2236/x.py\uff1a", "a" * 201, "x/" * 150 + "x",
     ],

@@ -8,9 +8,12 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+from codeteam.team import outline
+
+Definition = outline.Definition
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_LONGEST = 500_000
+_LONGEST = 1_500_000
+"""Characters that are parsed; the largest document that is taken has a mebibyte."""
 
 
 def parse(text: str) -> ast.Module | None:
@@ -18,19 +21,17 @@ def parse(text: str) -> ast.Module | None:
     if len(text) > _LONGEST:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
+        return _parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
 def syntax_error(text: str) -> str:
     """What the compiler says, with the line; empty when the text is Python."""
+    if len(text) > _LONGEST:
+        return f"it is longer than {_LONGEST} characters"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
+        _parsed(text)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}: {(error.text or '').strip()[:120]}"
     except (ValueError, RecursionError, MemoryError) as error:
@@ -38,69 +39,89 @@ def syntax_error(text: str) -> str:
     return ""
 
 
+def _parsed(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text.removeprefix("\ufeff"))
+
+
+def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a module or class that run when it is made, those inside of `if`, `try` and `with` included."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.With | ast.Try | ast.TryStar):
+            yield from statements(node.body)
+        if isinstance(node, ast.If | ast.Try | ast.TryStar):
+            yield from statements(node.orelse)
+        if isinstance(node, ast.Try | ast.TryStar):
+            for handler in node.handlers:
+                yield from statements(handler.body)
+            yield from statements(node.finalbody)
+
+
 def top_level_names(text: str) -> frozenset[str]:
-    """Names that the module defines at its top: functions, classes, plain assignments."""
+    """Names that the module defines at its top: functions, classes, assignments."""
     tree = parse(text)
     names: set[str] = set()
-    for node in tree.body if tree else ():
+    for node in statements(tree.body) if tree else ():
         if isinstance(node, Definition):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+            names.update(name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
     return frozenset(names)
 
 
 def definitions(text: str) -> frozenset[str]:
-    """Names of functions and classes at the module's top, and of methods as `Class.method`."""
+    """Names of functions and classes at the module's top, and of what is in classes as `Class.method`."""
+    return frozenset(definition_lines(text))
+
+
+def definition_lines(text: str) -> dict[str, int]:
+    """The line of each definition, from 1, by its name as in `definitions`; of several, the first."""
     tree = parse(text)
-    names: set[str] = set()
-    for node in tree.body if tree else ():
+    found: dict[str, int] = {}
+    for name, node in _defined(tree.body if tree else (), ""):
+        found.setdefault(name, node.lineno)
+    return found
+
+
+def _defined(body: Iterable[ast.stmt], owner: str) -> Iterator[tuple[str, Definition]]:
+    for node in statements(body):
         if isinstance(node, Definition):
-            names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names.update(f"{node.name}.{item.name}" for item in node.body if isinstance(item, _FUNCTIONS))
-    return frozenset(names)
+            yield f"{owner}{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from _defined(node.body, f"{owner}{node.name}.")
 
 
 def signatures(text: str) -> str:
     """The module without bodies: imports, constants, signatures and docstrings; empty when it does not parse."""
     tree = parse(text)
-    return ast.unparse(ast.fix_missing_locations(_Hollow("...").visit(tree))) + "\n" if tree and tree.body else ""
+    try:
+        return outline.declarations(tree) if tree else ""
+    except RecursionError:
+        return ""
+
+
+def rough_signatures(text: str) -> str:
+    """As `signatures`; of what does not parse, the lines that look like the heads of definitions."""
+    return signatures(text) if parse(text) is not None else outline.heads(text)
 
 
 def stub(text: str) -> str:
     """The same module with every function raising NotImplementedError: what honest tests must fail against."""
     tree = parse(text)
-    if tree is None or not tree.body:
+    try:
+        return outline.refusing(tree) if tree and tree.body else ""
+    except RecursionError:
         return ""
-    return ast.unparse(ast.fix_missing_locations(_Hollow("raise NotImplementedError").visit(tree))) + "\n"
-
-
-class _Hollow(ast.NodeTransformer):
-    """Empties functions, but for dunder methods of a stub that would keep the module from importing."""
-
-    def __init__(self, body: str) -> None:
-        self._body = body
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._emptied(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._emptied(node)
-
-    def _emptied(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        kept: list[ast.stmt] = []
-        if ast.get_docstring(node, clean=False) is not None:
-            kept.append(node.body[0])
-        node.body = kept + ast.parse(self._body).body
-        return node
 
 
 def undocumented(text: str, *, before: str = "") -> tuple[str, ...]:
     """Public modules, classes and functions without a docstring that `before` did not already have so."""
-    return tuple(name for name in _undocumented(text) if name not in set(_undocumented(before)))
+    known = set(_undocumented(before))
+    return tuple(dict.fromkeys(name for name in _undocumented(text) if name not in known))
 
 
 def _undocumented(text: str) -> Iterator[str]:
@@ -109,20 +130,16 @@ def _undocumented(text: str) -> Iterator[str]:
         return
     if ast.get_docstring(tree) is None:
         yield "the module"
-    for node in tree.body:
-        yield from _undocumented_in(node, "")
+    for name, node in _defined(tree.body, ""):
+        public = not any(part.startswith("_") for part in name.split("."))
+        if public and ast.get_docstring(node) is None and not any(map(_is_repetition, node.decorator_list)):
+            yield name
 
 
-def _undocumented_in(node: ast.stmt, owner: str) -> Iterator[str]:
-    if not isinstance(node, Definition) or node.name.startswith("_"):
-        return
-    name = f"{owner}{node.name}"
-    overload = any("overload" in ast.unparse(mark) or ".setter" in ast.unparse(mark) for mark in node.decorator_list)
-    if ast.get_docstring(node) is None and not overload:
-        yield name
-    if isinstance(node, ast.ClassDef):
-        for item in node.body:
-            yield from _undocumented_in(item, f"{name}.")
+def _is_repetition(mark: ast.expr) -> bool:
+    """Whether a decorator makes another form of something that is documented already."""
+    last = mark.attr if isinstance(mark, ast.Attribute) else mark.id if isinstance(mark, ast.Name) else ""
+    return last in ("overload", "setter", "deleter", "override")
 
 
 def same_but_docstrings(one: str, other: str) -> bool:
@@ -130,25 +147,54 @@ def same_but_docstrings(one: str, other: str) -> bool:
     left, right = parse(one), parse(other)
     if left is None or right is None:
         return False
-    return ast.dump(_Undocument().visit(left)) == ast.dump(_Undocument().visit(right))
+    try:
+        return ast.dump(_Undocument().visit(left)) == ast.dump(_Undocument().visit(right))
+    except RecursionError:
+        return False
 
 
 class _Undocument(ast.NodeTransformer):
+    """Takes out every string that stands alone: docstrings, and those under attributes."""
+
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
-        if isinstance(node, ast.Module | Definition) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Module | Definition):
+            node.body = [line for line in node.body if not _is_string(line)] or [ast.Pass()]
         return node
+
+
+def _is_string(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def names_of_tests(text: str) -> frozenset[str]:
     """Names of the test functions that pytest would collect from the file."""
     tree = parse(text)
-    names: set[str] = set()
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, _FUNCTIONS) and node.name.startswith("test"):
-            names.add(node.name)
-    return frozenset(names)
+    return frozenset(_tests_in(tree.body)) if tree else frozenset()
+
+
+def _tests_in(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in statements(body):
+        if isinstance(node, _FUNCTIONS) and node.name.startswith("test") and not _is_fixture(node):
+            yield node.name
+        elif isinstance(node, ast.ClassDef) and _is_collected(node):
+            yield from _tests_in(node.body)
+
+
+def _is_fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    marks = [mark.func if isinstance(mark, ast.Call) else mark for mark in node.decorator_list]
+    return any(
+        (mark.attr if isinstance(mark, ast.Attribute) else getattr(mark, "id", "")) == "fixture" for mark in marks
+    )
+
+
+def _is_collected(node: ast.ClassDef) -> bool:
+    """As pytest decides: `Test…` without a constructor, or a TestCase of unittest."""
+    bases = [base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases]
+    if any(base.endswith("TestCase") for base in bases):
+        return True
+    made = any(isinstance(item, _FUNCTIONS) and item.name in ("__init__", "__new__") for item in node.body)
+    return node.name.startswith("Test") and not made
 
 
 def is_test(path: str) -> bool:
@@ -190,17 +236,23 @@ def module_name(path: str, roots: Iterable[str]) -> str:
             best = inside
             break
     parts = re.sub(r"(?:/__init__)?\.py$", "", best).split("/")
-    return ".".join(parts) if best and all(part.isidentifier() for part in parts) else ""
+    return ".".join(parts) if best.endswith(".py") and all(part.isidentifier() for part in parts) else ""
 
 
 def without_functions(text: str, names: Iterable[str]) -> str:
     """The source without these functions, decorators included, wherever they stand."""
     tree = parse(text)
     dropped = set(names)
-    lines = text.split("\n")
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, _FUNCTIONS) and node.name in dropped:
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+    for owner in ast.walk(tree) if tree else ():
+        body = getattr(owner, "body", None)
+        if not isinstance(body, list):
+            continue
+        gone = [node for node in body if isinstance(node, _FUNCTIONS) and node.name in dropped]
+        for node in gone:
             first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
-            for number in range(first - 1, node.end_lineno or node.lineno):
-                lines[number] = "\0"
-    return "\n".join(line for line in lines if line != "\0")
+            filler = (
+                f"{lines[first - 1][: node.col_offset]}pass\n" if len(gone) == len(body) and node is gone[0] else ""
+            )
+            lines[first - 1 : node.end_lineno] = [filler, *[""] * ((node.end_lineno or first) - first)]
+    return "".join(lines)
