@@ -1,0 +1,84 @@
+"""Writes docs/settings.md from the settings themselves: `python scripts/settings_page.py`."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from enum import Enum, IntEnum
+from pathlib import Path
+from typing import Any
+
+from codeteam.domain.settings import Settings
+
+PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+
+_TIGHTEN = {
+    "taste": "freely",
+    "lower": "downwards",
+    "higher": "upwards",
+    "on": "on, not off",
+    "": "no",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Written by scripts/settings_page.py from server/codeteam/domain/settings.py; do not edit. -->",
+        "",
+        "The same names count everywhere, in the way of each place:",
+        "",
+        "- in the editor `codeteam.maxIterations`, by `initializationOptions` or the workspace configuration,",
+        "- on the command line `--max-iterations`,",
+        "- in `settings.toml` of your configuration folder, and in a workspace's `codeteam.toml` or `[tool.codeteam]` "
+        "of its `pyproject.toml`: `max-iterations`.",
+        "",
+        "A workspace's file may change only what the last column allows.",
+        "What is wrong is told in a message, and the value before it stays.",
+        "",
+        "| setting | default | meaning | a workspace may change it |",
+        "|---|---|---|---|",
+    ]
+    lines += [_row(field) for field in fields(Settings)]
+    lines += [
+        "",
+        "## Environment",
+        "",
+        "| variable | meaning |",
+        "|---|---|",
+        "| `CODETEAM_MODEL` | model of the team where no setting names one |",
+        "| `CODETEAM_BASE_URL` | address of the server for `compatible/NAME` |",
+        "| `CODETEAM_API_KEY` | key for `compatible/NAME` |",
+        "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY`, `AZURE_OPENAI_API_KEY` | the providers' usual ones |",
+        "| `CODETEAM_HOME` | folder of state: history, logs |",
+        "| `CODETEAM_CACHE` | folder of caches: models, packages |",
+        "| `DOCKER_HOST` | the engine, where it is not the usual one |",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(field: Field[Any]) -> str:
+    facts = field.metadata
+    default = field.default
+    shown = f"`{default.label}`" if isinstance(default, IntEnum) else _shown(default)
+    meaning = facts["doc"]
+    if isinstance(default, Enum):
+        choices = [item.label if isinstance(item, IntEnum) else item.value for item in type(default)]
+        meaning += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
+    if facts["minimum"] is not None and facts["maximum"] is not None:
+        meaning += f" From {facts['minimum']} to {facts['maximum']}."
+    return f"| `{field.name.replace('_', '-')}` | {shown} | {meaning} | {_TIGHTEN[facts['tighten']]} |"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"`{value}`" if str(value) else "empty"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

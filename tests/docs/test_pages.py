@@ -1,0 +1,44 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_settings_page_is_the_one_the_code_gives(tmp_path: Path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", "import runpy; print(runpy.run_path('scripts/settings_page.py')['page'](), end='')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert made == (ROOT / "docs" / "settings.md").read_text("utf-8"), "run: python scripts/settings_page.py"
+
+
+def test_links_and_named_files_exist() -> None:
+    missing: list[str] = []
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        text = page.read_text("utf-8")
+        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
+        missing += [f"{page.name}: {target}" for target in links if not (page.parent / target).exists()]
+        if page.name in {"ARCHITECTURE.md", "threat-model.md"}:
+            for name in re.findall(r"`((?:\w+/)+[\w*]+\.(?:py|json|md))`", text):
+                known = list((ROOT / "server" / "codeteam").glob(name)) + list(ROOT.glob(name))
+                if not known:
+                    missing.append(f"{page.name}: {name}")
+    assert not missing
+
+
+def test_every_command_of_the_readme_is_one(tmp_path: Path) -> None:
+    commands = set(re.findall(r"^codeteam (\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    shown = subprocess.run(
+        [sys.executable, "-m", "codeteam", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+    assert commands
+    assert commands <= set(re.findall(r"^    (\w+) ", shown, re.MULTILINE))
