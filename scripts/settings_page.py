@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import Field, fields
-from enum import Enum, IntEnum
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from codeteam.domain.settings import Settings
+from codeteam.domain.settings import Quality, Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -50,7 +50,7 @@ def page() -> str:
         "| `CODETEAM_MODEL` | model of the team where no setting names one |",
         "| `CODETEAM_BASE_URL` | address of the server for `compatible/NAME` |",
         "| `CODETEAM_API_KEY` | key for `compatible/NAME` |",
-        "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY`, `AZURE_OPENAI_API_KEY` | the providers' usual ones |",
+        "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY`, `AZURE_OPENAI_API_KEY` | the providers' own |",
         "| `CODETEAM_HOME` | folder of state: history, logs |",
         "| `CODETEAM_CACHE` | folder of caches: models, packages |",
         "| `DOCKER_HOST` | the engine, where it is not the usual one |",
@@ -62,10 +62,10 @@ def page() -> str:
 def _row(field: Field[Any]) -> str:
     facts = field.metadata
     default = field.default
-    shown = f"`{default.label}`" if isinstance(default, IntEnum) else _shown(default)
+    shown = f"`{default.label}`" if isinstance(default, Quality) else _shown(default)
     meaning = facts["doc"]
     if isinstance(default, Enum):
-        choices = [item.label if isinstance(item, IntEnum) else item.value for item in type(default)]
+        choices = [item.label if isinstance(item, Quality) else item.value for item in type(default)]
         meaning += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
     if facts["minimum"] is not None and facts["maximum"] is not None:
         meaning += f" From {facts['minimum']} to {facts['maximum']}."

@@ -6,8 +6,8 @@ import { setUp } from './setup.mjs';
 
 const PYTEST = ['-m', 'pytest'];
 const CHECKS = [
-  ['ruff check', ['-m', 'ruff', 'check', 'server', 'tests']],
-  ['ruff format', ['-m', 'ruff', 'format', '--check', 'server', 'tests']],
+  ['ruff check', ['-m', 'ruff', 'check', 'server', 'tests', 'scripts']],
+  ['ruff format', ['-m', 'ruff', 'format', '--check', 'server', 'tests', 'scripts']],
   ['mypy', ['-m', 'mypy']],
   ['import contracts', ['-c', 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())', '--no-cache']],
   ['pytest', PYTEST],
@@ -30,7 +30,7 @@ export async function main(argv) {
   for (const { name, code, seconds } of results) {
     console.log(`${code === 0 ? 'passed' : 'FAILED'}  ${name.padEnd(20)} ${seconds.toFixed(1).padStart(7)} s${code === 0 ? '' : `  exit code ${code}`}`);
   }
-  console.log(failed.length ? `${failed.length} of ${checks.length} checks failed` : `all ${checks.length} checks passed`);
+  console.log(failed.length ? `${failed.length} of ${checks.length} checks failed` : checks.length > 1 ? `all ${checks.length} checks passed` : 'passed');
   return failed.length ? 1 : 0;
 }
 
