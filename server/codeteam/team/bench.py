@@ -79,6 +79,8 @@ class Bench:
     """Tests for which the developer was already sent back once."""
     believed: set[str] = field(default_factory=set)
     """Test files that were seen to fail against a stub."""
+    failing_before: frozenset[str] | None = None
+    """The project's own tests that failed before the job; None until they were run."""
     dependency_findings: tuple[Finding, ...] = ()
     last_run: RunResult | None = None
     """How the draft under judgement ran, for the reviewer."""

@@ -189,6 +189,8 @@ class Executor:
     ) -> TestReport:
         """Run test files against a draft; `purpose` is "examples", "tests" or "stub"."""
         paths = tuple(file.path for file in tests if python_code.names_of_tests(file.text))
+        if not paths:
+            return TestReport((), RunResult((), 5), problem="No test is left.")
         roots = self._roots([*files, *tests])
         modules = [python_code.module_name(file.path, roots) for file in files if not python_code.is_test(file.path)]
         outcome = await self._execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from codeteam.domain.artifacts import Draft, Feedback, Tests
 from codeteam.domain.errors import UnreadableReply
@@ -50,11 +51,44 @@ def _again(bench: Bench, report: TestReport) -> bool:
 
 
 async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
+    """The tester's tests, and those the project has of this code: what passed before must pass still."""
+    existing = [file for file in bench.task.neighbours if python_code.is_test(file.path)]
+    known = await _failing_before(bench, existing)
     with bench.step("executor", draft.iteration, "running the tests") as said:
-        report = await bench.executor.tests(draft.iteration, draft.files, tests.files, "tests")
+        report = await bench.executor.tests(draft.iteration, draft.files, [*tests.files, *existing], "tests")
+        report = replace(report, cases=tuple(case for case in report.cases if case.name not in known))
         bench.record(Tested(draft.iteration, "tests", report))
         said.append(score(report))
     return report
+
+
+async def _failing_before(bench: Bench, existing: Sequence[SourceFile]) -> frozenset[str]:
+    """Names of the project's own tests that fail on the code as it was: not the draft's doing."""
+    if bench.failing_before is None:
+        bench.failing_before = frozenset()
+        if any(python_code.names_of_tests(file.text) for file in existing):
+            with bench.step("executor", 0, "running the project's tests on the code as it was") as said:
+                report = await bench.executor.tests(0, (), existing, "tests")
+                bench.failing_before = frozenset(case.name for case in failing_cases(report))
+                said.append(score(report))
+    return bench.failing_before
+
+
+async def _true_of_the_old(bench: Bench, tests: Tests) -> Tests:
+    """Of a refactoring's tests those that pass on the code as it was: its behaviour is what must stay."""
+    with bench.step("executor", 0, "running the tests on the code as it was") as said:
+        report = await bench.executor.tests(0, (), tests.files, "tests")
+        said.append(score(report))
+    wrong = {_function(case.name) for case in failing_cases(report)}
+    if not wrong:
+        return tests
+    bench.record(Noted(f"Left out, as the code never behaved so: {', '.join(sorted(wrong))}."))
+    return _without(tests, wrong)
+
+
+def _without(tests: Tests, names: set[str]) -> Tests:
+    left = (SourceFile(file.path, python_code.without_functions(file.text, names)) for file in tests.files)
+    return Tests(tuple(left), tests.explanation)
 
 
 async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
@@ -71,6 +105,9 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
             empty = await bench.executor.cannot_fail(draft.iteration, draft.files, fresh)
             said.append(f"{', '.join(empty)} cannot" if empty else "they can")
         if not empty:
+            if bench.task.intent is Intent.REFACTOR:
+                tests = await _true_of_the_old(bench, tests)
+                bench.tests = bench.announced = _done(tests)
             bench.believed |= {f"{file.path}\0{file.text}" for file in tests.files}
             return tests
         if attempt == 1:
@@ -105,18 +142,19 @@ async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestRepor
     if corrected is None:
         names = {_function(case.name) for case in failing}
         bench.record(Noted(f"Left out, as the tester found them wrong: {', '.join(sorted(names))}."))
-        corrected = Tests(
-            tuple(SourceFile(file.path, python_code.without_functions(file.text, names)) for file in tests.files),
-            tests.explanation,
-        )
-    done: asyncio.Future[Tests] = asyncio.get_running_loop().create_future()
-    done.set_result(corrected)
-    bench.tests = bench.announced = done
+        corrected = _without(tests, names)
+    bench.tests = bench.announced = _done(corrected)
     bench.record(TestsWritten(corrected))
     believed = await believed_tests(bench, draft)
     if believed is None:
         return tests, report
     return believed, await run_tests(bench, draft, believed)
+
+
+def _done(tests: Tests) -> asyncio.Future[Tests]:
+    done: asyncio.Future[Tests] = asyncio.get_running_loop().create_future()
+    done.set_result(tests)
+    return done
 
 
 def failing_cases(report: TestReport) -> tuple[TestCase, ...]:
