@@ -13,13 +13,15 @@ from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Limits, Sandbox, Session
 from codeteam.sandbox.local import LocalSandbox
 
+CACHE = "codeteam"
+"""As `XDG_CACHE_HOME` would have it, so that commands share it."""
 SMALL = Limits(memory=256 * 1024 * 1024, processes=64, disk=64 * 1024 * 1024, output=100_000, results=1024 * 1024)
 
 
 def make(kind: str, folder: Path) -> DockerSandbox | LocalSandbox:
     if kind == "docker":
-        return DockerSandbox(cache=folder / "cache", environ=os.environ, limits=SMALL)
-    return LocalSandbox(home=folder / "home", cache=folder / "cache", environ=os.environ, limits=SMALL)
+        return DockerSandbox(cache=folder / CACHE, environ=os.environ, limits=SMALL)
+    return LocalSandbox(home=folder / "home", cache=folder / CACHE, environ=os.environ, limits=SMALL)
 
 
 @pytest.fixture(scope="session")

@@ -90,9 +90,11 @@ async def test_system_calls_that_no_test_needs_are_refused(contained: Session) -
         answer = libc.syscall(435, 0, 0)
         assert answer == -1 and ctypes.get_errno() == errno.ENOSYS, "clone3"
         SOCKETS = {
-            "AF_VSOCK": (40, 1, 0), "AF_ALG": (38, 5, 0), "AF_PACKET": (17, 3, 0), "raw": (2, 3, 1), "raw6": (10, 3, 58),
+            "AF_VSOCK": (40, 1, 0), "AF_ALG": (38, 5, 0), "AF_PACKET": (17, 3, 0), "raw": (2, 3, 1),
+            "raw6": (10, 3, 58),
             "AF_BLUETOOTH": (31, 3, 1), "AF_CAN": (29, 3, 1), "AF_XDP": (44, 3, 0), "AF_RDS": (21, 5, 0),
-            "netfilter": (16, 3, 12), "sctp": (2, 1, 132), "mptcp": (2, 1, 262), "AF_KEY": (15, 3, 2), "AF_TIPC": (30, 5, 0),
+            "netfilter": (16, 3, 12), "sctp": (2, 1, 132), "mptcp": (2, 1, 262), "AF_KEY": (15, 3, 2),
+            "AF_TIPC": (30, 5, 0),
         }
         for name, arguments in SOCKETS.items():
             try:
@@ -116,7 +118,8 @@ async def test_no_privileges_and_nothing_to_write_but_the_work_folder(contained:
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert int(status[name], 16) == 0, name
         assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
-        for path in ("/x", "/etc/x", "/usr/local/bin/x", "/opt/x", "/opt/tools/x", "/dev/x", "/sys/x", "/proc/sys/kernel/core_pattern"):
+        places = ("/x", "/etc/x", "/usr/local/bin/x", "/opt/x", "/opt/tools/x", "/dev/x", "/sys/x")
+        for path in (*places, "/proc/sys/kernel/core_pattern"):
             try:
                 open(path, "w")
                 print("wrote", path)
@@ -148,7 +151,8 @@ async def test_no_privileges_and_nothing_to_write_but_the_work_folder(contained:
 async def test_the_supervisor_is_out_of_reach(contained: Session) -> None:
     program = """
         import os, resource, signal, struct
-        for name in ("fd/0", "fd/1", "fd/2", "mem", "environ", "cwd/x", "root/work/x", "task/1/mem", "oom_score_adj", "coredump_filter"):
+        inner = ("fd/0", "fd/1", "fd/2", "mem", "environ", "cwd/x", "root/work/x", "task/1/mem")
+        for name in (*inner, "oom_score_adj", "coredump_filter"):
             for mode in ("rb", "wb"):
                 try:
                     open(f"/proc/1/{name}", mode)
@@ -276,7 +280,7 @@ async def test_a_child_killed_for_memory_is_told_apart(contained: Session) -> No
 
 
 async def test_memory_in_files(docker: DockerSandbox) -> None:
-    """A work folder larger than the memory: filling it ends the container, which is said, and the next run has another."""
+    """A work folder larger than the memory: filling it is said, and the next run has another sandbox."""
     limits = Limits(memory=64 * 1024 * 1024, disk=512 * 1024 * 1024)
     async with docker.open(limits=limits) as session:
         program = """
@@ -398,7 +402,8 @@ async def test_users_differ(docker: DockerSandbox) -> None:
 
 async def test_what_programs_commonly_need_works(contained: Session) -> None:
     program = """
-        import asyncio, concurrent.futures, ctypes, decimal, multiprocessing, os, sqlite3, ssl, subprocess, tempfile, threading, zoneinfo
+        import asyncio, concurrent.futures, ctypes, decimal, multiprocessing, os, sqlite3
+        import ssl, subprocess, tempfile, threading, zoneinfo
         def square(n):
             return n * n
         async def main():

@@ -23,6 +23,8 @@ from codeteam.sandbox.session import Attendant
 LABEL = "codeteam.sandbox"
 OWNER = "codeteam.owner"
 CREATED = "codeteam.created"
+REMOVAL_TIMEOUT = 20.0
+"""Seconds that the engine has to end a container before only the end of its stdin is relied on."""
 T = TypeVar("T")
 
 
@@ -139,18 +141,34 @@ class Container:
         return {event["Action"]: event["Actor"]["Attributes"].get("exitCode", "") for event in found}
 
     async def destroy(self) -> None:
-        if self._line is not None:
-            self._line.close()
-        await remove(self._engine, self.name)
-        self.when_gone(self)
+        try:
+            async with asyncio.timeout(REMOVAL_TIMEOUT):
+                await remove(self._engine, self.name)
+        except TimeoutError:
+            pass  # an engine that hangs: the end of stdin must do
+        finally:
+            if self._line is not None:
+                self._line.close()
+            self.when_gone(self)
 
 
 async def remove(engine: Engine, name: str) -> None:
     """Kill and remove a container; that it is gone, or that the engine is, is no failure: stdin's end ends it."""
     try:
         await engine.call(lambda api: api.remove_container(name, v=False, force=True))
-    except SandboxUnavailable:
-        return
+    except SandboxUnavailable as error:
+        if error.kind == "conflict":  # the engine is at it, for the program ended at the same moment
+            await _until_gone(engine, name)
+
+
+async def _until_gone(engine: Engine, name: str) -> None:
+    give_up = time.monotonic() + REMOVAL_TIMEOUT
+    while time.monotonic() < give_up:
+        try:
+            await engine.call(lambda api: api.inspect_container(name))
+        except SandboxUnavailable:
+            return
+        await asyncio.sleep(0.02)
 
 
 def new_name() -> str:

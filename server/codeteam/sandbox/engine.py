@@ -185,6 +185,8 @@ def explain(error: Exception) -> SandboxUnavailable:
         )
     if isinstance(error, docker.errors.NotFound):
         return SandboxUnavailable(f"The Docker engine does not have it: {_first_line(text)}", "", "not_found")
+    if isinstance(error, docker.errors.APIError) and error.status_code == 409:
+        return SandboxUnavailable(f"The Docker engine is at something else: {_first_line(text)}", "", "conflict")
     if isinstance(error, docker.errors.APIError):
         return SandboxUnavailable(f"The Docker engine refused: {_first_line(text)}", "`docker info` may say more.")
     lowered = text.lower()

@@ -50,7 +50,7 @@ def python_test(
     """Pytest with a JUnit report, values of locals in failures, and coverage of the sources (folders or modules)."""
     coverage = [f"--cov={source}" for source in coverage_sources]
     if coverage:
-        coverage += [f"--cov-report=json:{COVERAGE}", "--no-cov-on-fail"]
+        coverage.append(f"--cov-report=json:{COVERAGE}")
     return (
         "python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--showlocals", "--color=no",
         "-o", "asyncio_default_fixture_loop_scope=function",

@@ -133,7 +133,7 @@ class Supervisor:
         os.fchmod(self._folder, 0o700)
         for path in paths:
             if path == ".":
-                for name in os.listdir(self._folder):
+                for name in os.listdir(self._folder):  # noqa: PTH208 - by descriptor
                     _remove(self._folder, name)
                 continue
             *folders, name = path.split("/")

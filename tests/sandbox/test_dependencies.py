@@ -1,0 +1,194 @@
+"""Packages of generated code, from a real index on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
+from codeteam.sandbox.docker import DockerSandbox
+from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
+from codeteam.sandbox.local import LocalSandbox
+from tests.sandbox.conftest import CACHE, SMALL
+from tests.sandbox.index import environment, index, packages
+from tests.sandbox.running import python
+
+
+@pytest.fixture
+async def offline_sandbox(kind: str, places: Path, tmp_path: Path) -> AsyncIterator[DockerSandbox | LocalSandbox]:
+    """Each sandbox, with nothing but the loopback index to ask."""
+    with index(packages(tmp_path / "trap")) as address:
+        environ = environment(address, tmp_path)
+        cache = places / CACHE
+        made: DockerSandbox | LocalSandbox
+        if kind == "docker":
+            made = DockerSandbox(cache=cache, environ=environ, limits=SMALL)
+        else:
+            made = LocalSandbox(home=places / "home", cache=cache, environ=environ, limits=SMALL)
+        yield made
+        if isinstance(made, DockerSandbox):
+            for key in made._locks:
+                await _remove_volume(made, f"codeteam-deps-{key}")
+        await made.aclose()
+    assert not (tmp_path / "trap").exists(), "build code ran"
+
+
+async def _remove_volume(sandbox: DockerSandbox, name: str) -> None:
+    with contextlib.suppress(SandboxUnavailable):
+        await sandbox._engine.call(lambda api: api.remove_volume(name))
+
+
+async def test_packages_can_be_imported_and_their_scripts_run(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    ready = await offline_sandbox.prepare(("leaning", "plain>=1.0"))
+    assert isinstance(ready, DependencySet)
+    assert sorted(ready.locked) == ["leaning==2.0", "plain==1.0"]
+    assert ready.requirements == ("leaning", "plain>=1.0")
+    again = await offline_sandbox.prepare(("plain>=1.0", "leaning"))
+    assert again == ready
+    program = """
+        import importlib.metadata, leaning, plain
+        leaning.hello(); plain.hello()
+        print(importlib.metadata.version("leaning"))
+        try:
+            open(leaning.__file__, "a")
+            print("writable")
+        except OSError:
+            pass
+    """
+    async with offline_sandbox.open(ready) as session:
+        outcome = await python(session, program)
+        expected = "hello from leaning\nhello from plain\n2.0\n"
+        if isinstance(offline_sandbox, DockerSandbox):
+            script = await session.run(Command(("leaning-hello",)))
+            assert script.run.stdout == "hello from leaning\n", script
+        else:
+            expected += "writable\n"
+        assert outcome.run.stdout == expected, outcome
+    async with offline_sandbox.open() as session:
+        assert "ModuleNotFoundError" in (await python(session, "import leaning")).run.stderr
+
+
+async def test_a_jobs_own_version_wins_over_the_tools(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    ready = await offline_sandbox.prepare(("pytest==9.9.9",))
+    assert isinstance(ready, DependencySet)
+    async with offline_sandbox.open(ready) as session:
+        assert (await python(session, "import pytest; print(pytest.OWN)")).run.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "requirement", "words"),
+    [
+        (("surely-invented-package",), "surely-invented-package", "no package of this name"),
+        (("plain==7.0",), "plain==7.0", "no such version"),
+        (("sourceonly",), "sourceonly", "no wheel"),
+        (("elsewhere",), "elsewhere", "no wheel"),
+        (("leaning", "plain>=1.1"), "plain>=1.1", "Cannot be met together"),
+        (("plain", "surely-invented-package"), "surely-invented-package", "no package of this name"),
+    ],
+)
+async def test_what_cannot_be_had_is_a_finding(
+    offline_sandbox: DockerSandbox | LocalSandbox, asked: tuple[str, ...], requirement: str, words: str
+) -> None:
+    problems = await offline_sandbox.prepare(asked)
+    assert isinstance(problems, tuple)
+    assert requirement in [problem.requirement for problem in problems]
+    assert all(isinstance(problem, DependencyProblem) and words in problem.message for problem in problems)
+    assert "127.0.0.1" not in str(problems)
+
+
+async def test_no_packages(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    assert await offline_sandbox.prepare(()) == DependencySet(key="")
+
+
+HOSTILE = (
+    "-r /etc/passwd",
+    "--index-url http://127.0.0.1:1/simple",
+    "--extra-index-url=http://127.0.0.1:1",
+    "-e .",
+    "-c constraints.txt",
+    "./local",
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "plain @ file:///tmp/x.whl",
+    "plain @ https://127.0.0.1/x.whl",
+    "git+https://127.0.0.1/x.git",
+    "https://127.0.0.1/x.whl",
+    "plain --hash=sha256:00",
+    "plain\n-r /etc/passwd",
+    "plain; import os",
+    "plain $(id)",
+    "x" * 500,
+    "",
+    "   ",
+    "sqlite3",
+    "asyncio",
+    "JSON",
+)
+
+
+def test_hostile_lines_never_reach_the_installer() -> None:
+    for line in HOSTILE:
+        good, problems = check([line])
+        assert (good == ()) == (line != "JSON"), line
+        assert len(problems) == (0 if line == "JSON" else 1)
+    good, problems = check(["Plain_Package[extra] >=1,<2", "plain-package[extra]<2,>=1", "b; python_version > '3'"])
+    assert problems == ()
+    assert good == ("b; python_version > '3'".replace("'", '"'), "plain-package[extra]<2,>=1")
+    assert len(check([f"p{n}" for n in range(150)])[1]) == 1
+
+
+async def test_an_index_that_cannot_be_reached(tmp_path: Path) -> None:
+    target = Target("3.11.7", "x86_64-manylinux_2_28")
+    with index(packages(tmp_path / "trap")) as address:
+        resolver = Resolver(cache=tmp_path / "cache", environ=environment(address, tmp_path))
+        known = await resolver.lock(("plain",), target)
+    assert isinstance(known, Lock)
+    assert await resolver.lock(("plain",), target) == known
+    with pytest.raises(SandboxUnavailable) as caught:
+        await resolver.lock(("leaning",), target)
+    assert caught.value.hint
+    assert "127.0.0.1" not in str(caught.value)
+
+
+async def test_an_old_resolution_is_used_when_the_index_is_away(tmp_path: Path) -> None:
+    target = Target("3.11.7", "x86_64-manylinux_2_28")
+    with index(packages(tmp_path / "trap")) as address:
+        resolver = Resolver(cache=tmp_path / "cache", environ=environment(address, tmp_path))
+        known = await resolver.lock(("plain",), target)
+    for path in (tmp_path / "cache" / "locks").iterdir():
+        os.utime(path, (0, 0))
+    assert await resolver.lock(("plain",), target) == known
+
+
+async def test_a_workspaces_configuration_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A uv.toml beside the code must not choose where packages come from."""
+    (tmp_path / "uv.toml").write_text('[[index]]\nurl = "http://127.0.0.1:9/simple"\ndefault = true\n')
+    monkeypatch.chdir(tmp_path)
+    with index(packages(tmp_path / "trap")) as address:
+        environ = environment(address, tmp_path)
+        del environ["UV_NO_CONFIG"], environ["UV_DEFAULT_INDEX"]
+        environ["UV_INDEX_URL"] = address
+        environ["XDG_CONFIG_HOME"] = str(tmp_path / "none")
+        resolver = Resolver(cache=tmp_path / "cache", environ=environ)
+        assert isinstance(await resolver.lock(("plain",), Target("3.11.7")), Lock)
+
+
+def test_targets() -> None:
+    glibc = Target.of(python="3.12.1", machine="x86_64", libc="glibc", libc_version="2.36")
+    assert glibc.platform == "x86_64-manylinux_2_36"
+    assert Target.of(python="3.12.1", machine="aarch64", libc="glibc", libc_version="2.30").platform == (
+        "aarch64-manylinux_2_28"
+    )
+    assert Target.of(python="3.12.1", machine="x86_64", libc="glibc", libc_version="2.99").platform == (
+        "x86_64-manylinux_2_40"
+    )
+    assert Target.of(python="3.12.1", machine="x86_64", libc="", libc_version="").platform == (
+        "x86_64-unknown-linux-musl"
+    )
+    assert Lock.of("a==1\n", glibc).key != Lock.of("a==1\n", Target("3.12.1")).key
+    assert Lock.of("a==1\n", glibc).key == Lock.of("a==1\n", Target("3.12.9", glibc.platform)).key
