@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codeteam.domain.artifacts import Feedback
-from codeteam.domain.events import Failed, Noted, Queued, SentBack, Stalled, StepStarted
+from codeteam.domain.events import Event, Failed, Noted, Queued, SentBack, Stalled, StepStarted
 from codeteam.domain.source import Span
 from codeteam.domain.task import Complaint, Intent
 from tests.lsp.client import CAPABILITIES, Client, ServerError, at, without
@@ -34,13 +34,23 @@ async def started(client: Client, uri: str, intent: str = "implement", **more: A
     return job
 
 
+async def submitted(client: Client, home: Path, number: int) -> None:
+    """Wait until so many jobs have reached the engine."""
+    await client.until(lambda: len(tasks(home)) == number, f"task {number}")
+
+
+async def begun(client: Client, job: str) -> None:
+    """Wait until a job's progress shows."""
+    await client.until(lambda: client.progress(job), "progress")
+
+
 async def test_a_job_reports_its_phases_and_its_edit_is_applied(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
     async with playing(tmp_path / "home", GATE, *STEPS, proposed({"slug.py": DONE})) as client:
         await client.initialize(root)
         client.open(uri, CODE)
         job = await started(client, uri)
-        await client.until(lambda: client.progress(job), "begin")
+        await begun(client, job)
         let_go(tmp_path / "home")
         await client.job_state(job, "applied")
         assert client.buffers[uri].text == DONE
@@ -75,7 +85,7 @@ async def test_the_engine_gets_the_whole_task(tmp_path: Path) -> None:
         client.open((root / "data.py").as_uri(), "LIMIT = 4  # not saved yet\n")
         problem = {"range": at(2, 0, 2, 5), "message": "undefined", "source": "ruff", "code": "F821"}
         await started(client, uri, "fix", range=at(2, 0, 4, 0), instruction="mind the limit", diagnostics=[problem])
-        await client.until(lambda: tasks(tmp_path / "home"), "task")
+        await submitted(client, tmp_path / "home", 1)
         (task,) = tasks(tmp_path / "home")
         assert task.intent is Intent.FIX
         assert task.requirement == "mind the limit"
@@ -95,7 +105,7 @@ async def test_every_action_has_its_command(tmp_path: Path) -> None:
         client.open(uri, CODE)
         for number, intent in enumerate(["implement", "refactor", "document", "test", "review"], 1):
             await started(client, uri, intent)
-            await client.until(lambda number=number: len(tasks(tmp_path / "home")) == number, "task")
+            await submitted(client, tmp_path / "home", number)
             assert tasks(tmp_path / "home")[-1].intent == intent
 
 
@@ -152,7 +162,7 @@ async def test_a_failure_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 async def test_waiting_sending_back_and_notes_are_said_in_words(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
-    steps = [
+    steps: list[Event] = [
         Queued(2),
         StepStarted("tester", 2, "writing tests"),
         SentBack(2, Feedback("tests", "long text", "signature")),
@@ -163,7 +173,7 @@ async def test_waiting_sending_back_and_notes_are_said_in_words(tmp_path: Path) 
         await client.initialize(root)
         client.open(uri, CODE)
         job = await started(client, uri)
-        await client.until(lambda: client.progress(job), "begin")
+        await begun(client, job)
         let_go(tmp_path / "home")
         await client.job_state(job, "done")
         said = [value["message"] for value in client.progress(job) if value["kind"] == "report"]
@@ -183,7 +193,8 @@ async def test_job_notifications_are_for_clients_that_ask(tmp_path: Path) -> Non
             await client.initialize(root)
             client.open(uri, CODE)
             job = await started(client, uri)
-            await client.until(lambda client=client: client.buffers[uri].text == DONE, "edit")
+            await client.asked("workspace/applyEdit")
+            await client.request("shutdown")
             told = [entry["params"] for entry in client.notifications if entry["method"] == "codeteam/job"]
             if capabilities is CAPABILITIES:
                 assert {entry["state"] for entry in told} >= {"queued", "running", "proposed"}
@@ -229,7 +240,7 @@ async def test_shutdown_ends_every_job_and_its_progress(tmp_path: Path) -> None:
         client.open(uri, CODE)
         jobs = [await started(client, uri) for _ in range(3)]
         for job in jobs:
-            await client.until(lambda job=job: client.progress(job), "progress")
+            await begun(client, job)
         await client.request("shutdown")
         assert all(client.progress(job)[-1]["kind"] == "end" for job in jobs)
         with pytest.raises(ServerError) as refused:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from codeteam.domain.settings import Settings
 from codeteam.workspace.configuration import parse_settings
 
 SECTION = "codeteam"
+_PATIENCE = 2.0
+"""Seconds that a job waits for the editor to say its settings."""
 _NOT_SETTINGS = frozenset({"trusted", "trace"})
 """Names in our section that are not the team's: how far the workspace is trusted, and the client's own tracing."""
 
@@ -25,6 +29,9 @@ class Configuration:
         self.settings = user
         self.trusted = False
         """Whether jobs may run: generated code is executed, and the workspace's own files steer it."""
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._asking = 0
 
     def start(self, options: object, *, speaks_trust: bool) -> tuple[str, ...]:
         """Take `initializationOptions`; returns a message for each thing that is wrong.
@@ -48,6 +55,24 @@ class Configuration:
         """Take the editor's `codeteam` settings; returns a message for each thing that is wrong."""
         self._section = _section_of(section)
         return self._rebuild()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While the editor is being asked for its settings."""
+        self._asking += 1
+        self._settled.clear()
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._settled.set()
+
+    async def settled(self) -> Settings:
+        """The settings, once the editor has answered; those that hold now when it takes too long."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), _PATIENCE)
+        return self.settings
 
     def _rebuild(self) -> tuple[str, ...]:
         settings, problems = parse_settings(_own(self._options), where="initializationOptions", base=self._user)

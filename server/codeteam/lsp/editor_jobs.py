@@ -125,6 +125,7 @@ class EditorJobs:
 
     async def _work(self, job: EditorJob) -> Event:
         """The job in the engine, to its last event."""
+        job.settings = await self._configuration.settled()
         task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
         for problem in problems:
             if problem not in self._said:

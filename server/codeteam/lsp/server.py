@@ -238,8 +238,9 @@ class Server(LanguageServer):
         """Take the editor's settings where it can be asked for them, and say what is wrong with all that came."""
         if self._editor.features.configuration:
             params = types.ConfigurationParams(items=[types.ConfigurationItem(section=SECTION)])
-            answer = await self.protocol.ask(types.WORKSPACE_CONFIGURATION, params)
-            self._problems += self._configuration.change(answer[0] if answer else None)
+            with self._configuration.asking():
+                answer = await self.protocol.ask(types.WORKSPACE_CONFIGURATION, params)
+                self._problems += self._configuration.change(answer[0] if answer else None)
         problems, self._problems = self._problems, []
         self._say_problems(problems)
 
