@@ -218,7 +218,7 @@ def _supervisor(place: Path, packages: list[Path], wrapper: str | None) -> list[
     seen = [str(path) for path in (Path(sys.base_prefix), *packages)]
     return [
         wrapper, "--unshare-all", "--as-pid-1", "--die-with-parent", "--new-session", "--ro-bind", "/", "/",
-        "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", *hidden,  # noqa: S108 - inside
+        "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/run", *hidden,  # noqa: S108 - inside
         *(word for path in seen for word in ("--ro-bind", path, path)),
         "--bind", str(place), str(place), "--chdir", str(place), *python, "init",
     ]  # fmt: skip
