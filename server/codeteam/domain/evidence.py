@@ -87,7 +87,8 @@ class Gate:
     """One condition on the way to a quality, and how it went."""
 
     name: str
-    """"run", "static", "review", "examples", "tests", "docs", "scope", "budget", "progress"."""
+    """In this order, as far as a draft comes: "scope", "run", "examples", "static", "review", "docs", "tests"; and what
+    ended a job: "iterations", "progress", "budget", "model", "sandbox"."""
     passed: bool
     detail: str = ""
 

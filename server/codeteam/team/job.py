@@ -12,7 +12,7 @@ from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate
-from codeteam.domain.settings import Order
+from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.sandbox.interface import Sandbox
@@ -123,7 +123,7 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
     if best is None and stopped is not None and stopped.name == "budget":
         raise OutOfBudget(f"{stopped.detail} No draft had been made by then.", "Raise the limit.", "budget")
     gates = (*(best.gates if best else ()), *((stopped,) if stopped else ()))
-    quality = best.quality if best and task.intent is not Intent.REVIEW else None
+    accepted = _accepted(bench, stopped)
     evidence = Evidence(
         iterations=best.draft.iteration if best else 0,
         usage=budget.usage,
@@ -136,13 +136,12 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         notes=notes,
     )
     failed = [gate for gate in gates if not gate.passed]
-    accepted = _accepted(bench, stopped)
     # A limit that was reached says why the job ended; the gate before it, what the draft lacks.
     why = "; ".join(f"{gate.name}: {gate.detail}" for gate in reversed(failed)) if not accepted else ""
     files = _changes(bench)
     return Proposal(
         Status.ACCEPTED if accepted else Status.BELOW,
-        quality,
+        _quality(bench, accepted),
         files,
         best.findings if best else (),
         evidence,
@@ -160,6 +159,13 @@ def _accepted(bench: Bench, stopped: Gate | None) -> bool:
     if bench.task.intent is Intent.TEST:
         return all(gate.passed for gate in best.gates)
     return best.quality is not None and best.quality >= bench.task.settings.asked_quality
+
+
+def _quality(bench: Bench, accepted: bool) -> Quality | None:
+    """What the proposal has earned; one of tests alone, by passing on the code as it is; a review has none."""
+    if bench.best is None or bench.task.intent is Intent.REVIEW:
+        return None
+    return Quality.TESTED if bench.task.intent is Intent.TEST and accepted else bench.best.quality
 
 
 def _changes(bench: Bench) -> tuple[FileChange, ...]:
