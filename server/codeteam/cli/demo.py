@@ -13,6 +13,7 @@ import codeteam
 from codeteam.cli.headless import run_jobs
 from codeteam.cli.inputs import Request
 from codeteam.cli.options import with_model
+from codeteam.cli.result import CANCELLED
 from codeteam.cli.terminal import put, tell
 from codeteam.cli.words import finding_in_words, summary
 from codeteam.domain.errors import BadInput
@@ -59,7 +60,12 @@ def run(args: argparse.Namespace) -> int:
     for problem in problems:
         tell(f"warning: {problem}")
     chosen = [example for example in EXAMPLES if args.example in (None, example.name)]
-    return max(_show(example, folder, settings, args) for example in chosen)
+    codes: list[int] = []
+    for example in chosen:
+        codes.append(_show(example, folder, settings, args))
+        if codes[-1] == CANCELLED:
+            break
+    return max(codes)
 
 
 def _show(example: Example, folder: Path, settings: Settings, args: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,7 +40,5 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     # Only the module that is wanted, for the language server must start in a blink.
     for name in [argv[0]] if argv and argv[0] in COMMANDS else COMMANDS:
-        module = f"codeteam.cli.{name}"
-        if importlib.util.find_spec(module) is not None:
-            importlib.import_module(module).add_parser(subparsers)
+        importlib.import_module(f"codeteam.cli.{name}").add_parser(subparsers)
     return parser

@@ -14,6 +14,8 @@ from codeteam.domain.evidence import Evidence, Gate, RunResult, Usage
 from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.task import Intent, Task
 
+CANCELLED = 130
+"""Exit code of a job that was stopped."""
 TAIL = 4000
 """Characters of a run's output in the JSON object; the history has it all."""
 
@@ -51,7 +53,7 @@ class Result:
             return self.end.exit_code
         if self.task.intent is Intent.REVIEW and self.status is Status.ACCEPTED:
             return int(any(finding.severity in (Severity.ERROR, Severity.WARNING) for finding in self.findings))
-        return {Status.ACCEPTED: 0, Status.BELOW: 1, Status.CANCELLED: 130}[self.status]
+        return {Status.ACCEPTED: 0, Status.BELOW: 1, Status.CANCELLED: CANCELLED}[self.status]
 
     @property
     def findings(self) -> tuple[Finding, ...]:

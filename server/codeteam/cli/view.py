@@ -1,4 +1,4 @@
-"""How running jobs look: a live table on a terminal, plain lines otherwise, nothing when it shall be quiet."""
+"""How running jobs look: a live view on a terminal, plain lines otherwise, nothing when it shall be quiet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from codeteam.cli.terminal import harmless, tell
@@ -28,11 +28,10 @@ from codeteam.domain.task import Task
 from codeteam.jobs.history import title_of
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, Group
 
 _SHOWN = (Queued, Started, StepStarted, StepFinished, SentBack, Stalled, Noted)
-_LINES = 8
-"""Steps of a job that the live table shows at once."""
+_MARKS: dict[type, str] = {StepFinished: "✓", SentBack: "↺", Stalled: "↺"}
 
 
 class View(Protocol):
@@ -48,9 +47,10 @@ def open_view(tasks: Sequence[Task], *, quiet: bool) -> Iterator[View]:
         from rich.console import Console  # noqa: PLC0415 - only where it is seen
         from rich.live import Live  # noqa: PLC0415
 
-        table = _Table(tasks)
-        with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
-            yield table
+        console = Console(stderr=True)
+        live = _Live(tasks, console)
+        with Live(console=console, get_renderable=live.rendered, refresh_per_second=4, transient=True):
+            yield live
     else:
         yield _Plain(tasks)
 
@@ -78,60 +78,59 @@ class _Plain:
 
 @dataclass(slots=True)
 class _Progress:
-    """What the table knows of one job."""
+    """What the live view knows of one job."""
 
     name: str
     start: float
     iteration: int = 0
     usage: Usage = Usage()
     now: str = "starting"
-    steps: list[tuple[str, str]] = field(default_factory=list)
-    """A mark and what is said."""
     seconds: float | None = None
     """How long it took, once it has ended."""
 
 
-class _Table:
-    """Everything that runs, redrawn in place."""
+class _Live:
+    """What was done stays as lines; below them, redrawn in place, what each job is doing."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], console: Console) -> None:
+        self._console = console
         self._jobs = {task.job: _Progress(f"{task.intent.value} {_name(task)}", time.monotonic()) for task in tasks}
 
     def show(self, job: str, event: Event) -> None:
         progress = self._jobs[job]
-        words = harmless(event_in_words(event))
+        words = event_in_words(event).partition("\n")[0]
         match event:
             case Replied():
                 progress.usage += event.usage
             case Queued() | StepStarted():
                 progress.now = words
                 progress.iteration = max(progress.iteration, getattr(event, "iteration", 0))
-            case StepFinished():
-                progress.steps.append(("✓", words))
-            case SentBack() | Stalled():
-                progress.steps.append(("↺", words))
-            case Noted():
-                progress.steps.append(("·", words))
+            case StepFinished() | SentBack() | Stalled() | Noted():
+                self._keep(progress, _MARKS.get(type(event), "·"), words)
             case _ if isinstance(event, END):
-                progress.now = words.partition("\n")[0]
+                progress.now = words
                 progress.seconds = time.monotonic() - progress.start
             case _:
                 pass
 
+    def _keep(self, progress: _Progress, mark: str, words: str) -> None:
+        from rich.text import Text  # noqa: PLC0415 - Text takes no markup: what models say is not styling
+
+        name = f"{progress.name}: " if len(self._jobs) > 1 else ""
+        self._console.print(Text(harmless(f"{mark} {name}{words}")))
+
     def rendered(self) -> Group:
         from rich.console import Group  # noqa: PLC0415
         from rich.spinner import Spinner  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415 - Text takes no markup: what models say is not styling
+        from rich.text import Text  # noqa: PLC0415
 
         parts: list[Text | Spinner] = []
         for job in self._jobs.values():
             seconds = job.seconds if job.seconds is not None else time.monotonic() - job.start
             drafts = f"draft {job.iteration} · " if job.iteration else ""
-            parts.append(Text(f"{job.name}  ", style="bold", overflow="ellipsis", no_wrap=True))
+            parts.append(Text(job.name, style="bold", overflow="ellipsis", no_wrap=True))
             parts.append(Text(f"  {drafts}{job.usage.tokens} tokens · {seconds:.0f} s", style="dim"))
-            shown = job.steps[-_LINES:] if len(self._jobs) == 1 else []
-            parts += [Text(f"  {mark} {said}", overflow="ellipsis", no_wrap=True) for mark, said in shown]
-            now = Text(job.now, style="cyan", overflow="ellipsis", no_wrap=True)
+            now = Text(harmless(job.now), style="cyan", overflow="ellipsis", no_wrap=True)
             parts.append(Spinner("dots", text=now) if job.seconds is None else now)
         return Group(*parts)
 
