@@ -4,7 +4,8 @@ A file has a title, a few sentences that say what is pinned, and these parts, ea
 
 - `## task` (YAML): `argv`, the arguments of `codeteam`, in which `{folder}` stands for a scratch folder, and `env`.
 - `## file PATH`: a file of the workspace before the job. Words after the fence's own change it: `crlf` makes every
-  line end in CRLF, `repeat=N` writes the text N times, `{n}` in it being the number, from 1.
+  line end in CRLF, `bom` puts a byte order mark first, `repeat=N` writes the text N times, `{n}` in it being the
+  number, from 1.
 - `## reply ROLE` and `## traits`: the recorded replies, as in `script/FILE`.
 - `## expect` (YAML): see `check`.
 """
@@ -82,7 +83,8 @@ def _parts(lines: list[str]) -> Iterator[tuple[str, str, str]]:
 def _content(words: str, body: str) -> bytes:
     if times := re.search(r"repeat=(\d+)", words):
         body = "".join(body.replace("{n}", str(number)) for number in range(1, int(times[1]) + 1))
-    return (body.replace("\n", "\r\n") if "crlf" in words.split() else body).encode()
+    body = body.replace("\n", "\r\n") if "crlf" in words.split() else body
+    return body.encode("utf-8-sig" if "bom" in words.split() else "utf-8")
 
 
 def play(scenario: Scenario, folder: Path) -> Played:
@@ -135,7 +137,7 @@ def check(scenario: Scenario, played: Played) -> None:
       role. `told`: by an event's name, parts that its texts have; `untold`: that none has.
     - `gates`: by name, whether it passed. `findings`: the rules, in order; `located`: by rule, path:first-last line.
     - `only`: the proposal's paths, all of them. `files`: by path, parts of the proposed text, `!` before a part that
-      must not be there; or the whole text.
+      must not be there; or the whole text. `changes`: by path, the number of places (hunks of the patch) that change.
     - `disk`: the same for files of the workspace afterwards; without it the workspace must be as it was.
       `beside`: the same for files of the scratch folder.
     """
@@ -155,6 +157,9 @@ def check(scenario: Scenario, played: Played) -> None:
         for path, wanted in expect.pop("files", {}).items():
             assert path in proposed, f"{path} is not in the proposal: {sorted(proposed)}"
             _check_text(path, wanted, proposed[path])
+        for path, count in expect.pop("changes", {}).items():
+            hunks = _patch_of(path, result["patch"]).count("\n@@ -")
+            assert hunks == count, f"{path} changes in {hunks} places"
         _check_disk(expect, scenario, played)
         assert not expect, f"unknown expectations: {sorted(expect)}"
     except AssertionError as error:
@@ -236,6 +241,10 @@ def _check_disk(expect: dict[str, Any], scenario: Scenario, played: Played) -> N
         _check_text(path, wanted, played.workspace[path].decode())
     for path, wanted in expect.pop("beside", {}).items():
         _check_text(path, wanted, (played.folder / path).read_bytes().decode())
+
+
+def _patch_of(path: str, patch: str) -> str:
+    return next(part for part in patch.split("diff --git ") if part.startswith(f"a/{path} "))
 
 
 def _check_text(path: str, wanted: list[str] | str, text: str) -> None:
