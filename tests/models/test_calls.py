@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
-from codeteam.team.model_steady import Patience
-from codeteam.team.models import Model, Models
+from codeteam.models.catalog import Model, Models
+from codeteam.models.steady import Patience
 from codeteam.team.roles import Reply, ask
 from tests.models.endpoint import (
     Behaviour,

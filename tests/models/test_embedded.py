@@ -21,10 +21,10 @@ import pytest
 from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
-from codeteam.team.model_embedded import Embedded, embedded
-from codeteam.team.model_pull import pull
-from codeteam.team.model_serving import serve
-from codeteam.team.models import DEFAULT, Models
+from codeteam.models.catalog import DEFAULT, Models
+from codeteam.models.embedded import Embedded, embedded
+from codeteam.models.pull import pull
+from codeteam.models.serving import serve
 from codeteam.team.roles import ask
 
 NAME = DEFAULT.removeprefix("local/")
@@ -103,7 +103,7 @@ async def user_process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     program = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
-        "from codeteam.team.models import Models\n"
+        "from codeteam.models.catalog import Models\n"
         "async def main():\n"
         "    async with Models(environ=os.environ, home=Path(sys.argv[1])) as models:\n"
         "        await models.open('')\n"

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.model_embedded import Embedded, file_of, is_pulled
-from codeteam.team.model_pull import pull
+from codeteam.models.embedded import Embedded, file_of, is_pulled
+from codeteam.models.pull import pull
 from tests.models.files import Files
 
 CONTENT = random.Random(1).randbytes(3_000_000)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.model_script import ERRORS, Entry, read_script
-from codeteam.team.models import Models
+from codeteam.models.catalog import Models
+from codeteam.models.script import ERRORS, Entry, read_script
 from codeteam.team.roles import ask
 
 YAML = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.models import Models
+from codeteam.models.catalog import Models
 from tests.models.endpoint import Endpoint, reply
 
 

@@ -152,7 +152,7 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
 
 
 def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
-    from codeteam.team.models import DEFAULT  # noqa: PLC0415 - AutoGen takes its time
+    from codeteam.models.catalog import DEFAULT  # noqa: PLC0415 - AutoGen takes its time
 
     for spec in dict.fromkeys(settings.model_of(role) or DEFAULT for role in _ROLES):
         try:
@@ -163,9 +163,9 @@ def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
     """Whether a model could be asked; nothing is sent, for an answer costs money."""
-    from codeteam.team.model_clients import endpoint_of  # noqa: PLC0415
-    from codeteam.team.model_embedded import embedded, file_of, is_pulled, models_folder  # noqa: PLC0415
-    from codeteam.team.model_script import read_script  # noqa: PLC0415
+    from codeteam.models.clients import endpoint_of  # noqa: PLC0415
+    from codeteam.models.embedded import embedded, file_of, is_pulled, models_folder  # noqa: PLC0415
+    from codeteam.models.script import read_script  # noqa: PLC0415
 
     provider, _, name = spec.partition("/")
     if provider == "local":

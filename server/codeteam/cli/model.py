@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from codeteam.domain.errors import CodeteamError
-from codeteam.team.model_embedded import EMBEDDED, Embedded, embedded, file_of, is_pulled, models_folder
-from codeteam.team.model_pull import pull
-from codeteam.team.model_serving import serve
+from codeteam.models.embedded import EMBEDDED, Embedded, embedded, file_of, is_pulled, models_folder
+from codeteam.models.pull import pull
+from codeteam.models.serving import serve
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -21,12 +21,12 @@ from codeteam.domain.events import Drafted, Planned, Replied, SentBack, TestsWri
 from codeteam.domain.evidence import Gate, RunResult, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
+from codeteam.models.catalog import Model
 from codeteam.team import checks, context, replies, splice
 from codeteam.team.bench import Bench
 from codeteam.team.budget import Budget
 from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
 from codeteam.team.gates import judge
-from codeteam.team.models import Model
 from codeteam.team.replies import MalformedReply, ReviewReply
 from codeteam.team.roles import cost, voice
 

@@ -15,10 +15,10 @@ from codeteam.domain.evidence import RunResult
 from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
+from codeteam.models.catalog import Model
 from codeteam.team import checks, context, python_code, replies, splice
 from codeteam.team.budget import Budget
 from codeteam.team.examples import called_names, read_examples
-from codeteam.team.models import Model
 from codeteam.team.replies import FaultReply, MalformedReply, PlanReply, ReviewReply
 from codeteam.team.roles import ask
 from codeteam.team.stall import signature

@@ -15,6 +15,7 @@ from codeteam.domain.evidence import Evidence, Gate
 from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
+from codeteam.models.catalog import Model, Models
 from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
 from codeteam.team.bench import Bench
@@ -23,7 +24,6 @@ from codeteam.team.conversation import conversation
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
 from codeteam.team.executor import Executor
-from codeteam.team.models import Model, Models
 from codeteam.team.pipeline import pipeline
 from codeteam.team.splice import before_text
 

@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.evidence import Usage
-from codeteam.team.model_steady import SteadyClient
-from codeteam.team.model_trouble import Provider
-from codeteam.team.models import Model, Traits
+from codeteam.models.catalog import Model, Traits
+from codeteam.models.steady import SteadyClient
+from codeteam.models.trouble import Provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ def main() -> int:
 
 def _team(environ: Mapping[str, str], home: Path) -> RunTask:
     """The real thing: the team, its models, the sandbox. Loading them takes seconds, which is why `Ready` exists."""
+    from codeteam.models.catalog import Models  # noqa: PLC0415
     from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
     from codeteam.team.job import run_job  # noqa: PLC0415
-    from codeteam.team.models import Models  # noqa: PLC0415
 
     async def run_task(task: Task) -> AsyncGenerator[Event]:
         sandbox = open_sandbox(task.settings, home=home, environ=environ)

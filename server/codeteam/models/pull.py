@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import IO
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.model_embedded import Embedded, file_of, is_pulled, models_folder
-from codeteam.team.model_lock import try_lock
+from codeteam.models.embedded import Embedded, file_of, is_pulled, models_folder
+from codeteam.models.lock import try_lock
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes there, bytes in all, and the source in words."""

@@ -28,8 +28,8 @@ from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.evidence import Usage
-from codeteam.team.model_schema import response_format
-from codeteam.team.model_trouble import (
+from codeteam.models.schema import response_format
+from codeteam.models.trouble import (
     CallFailed,
     Provider,
     Symptoms,
@@ -49,7 +49,7 @@ class Patience:
 
     def pause(self, attempt: int) -> float:
         """Seconds after the given failed attempt, counted from 1."""
-        full = min(self.longest, self.first * 2 ** (attempt - 1))
+        full = min(self.longest, self.first * 2.0 ** (attempt - 1))
         return full * (0.5 + random.random() / 2)  # noqa: S311 - spreads calls, guards nothing
 
 

@@ -30,7 +30,7 @@ from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.model_trouble import CallFailed, Symptoms
+from codeteam.models.trouble import CallFailed, Symptoms
 
 ERRORS: Mapping[str, Symptoms] = {
     "unreachable": Symptoms(nature="unreachable", message="Connection refused"),

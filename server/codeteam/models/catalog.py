@@ -19,13 +19,13 @@ from typing import Self
 from autogen_core.models import ChatCompletionClient
 
 from codeteam.domain.errors import BadInput
-from codeteam.team.model_clients import Endpoint, anthropic_client, azure_client, endpoint_of, model_info, openai_client
-from codeteam.team.model_embedded import Embedded, embedded
-from codeteam.team.model_script import ScriptClient, read_script
-from codeteam.team.model_serving import Serving, serve
-from codeteam.team.model_steady import Patience, SteadyClient
-from codeteam.team.model_table import Facts, facts
-from codeteam.team.model_trouble import Provider
+from codeteam.models.clients import Endpoint, anthropic_client, azure_client, endpoint_of, model_info, openai_client
+from codeteam.models.embedded import Embedded, embedded
+from codeteam.models.script import ScriptClient, read_script
+from codeteam.models.serving import Serving, serve
+from codeteam.models.steady import Patience, SteadyClient
+from codeteam.models.table import Facts, facts
+from codeteam.models.trouble import Provider
 
 DEFAULT = "local/qwen2.5-coder-1.5b"
 
@@ -116,7 +116,7 @@ class Models:
         endpoint = endpoint_of(provider, name, base_url=base_url, environ=self._environ)
         if provider == "anthropic":
             # Seconds of importing an SDK, off the event loop: a cancellation must not wait for them.
-            await asyncio.to_thread(importlib.import_module, "codeteam.team.model_anthropic")
+            await asyncio.to_thread(importlib.import_module, "codeteam.models.anthropic_client")
             client = anthropic_client(endpoint, known, temperature)
         elif provider == "azure":
             client = azure_client(endpoint, known, temperature, self._environ)

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.domain.errors import ModelUnavailable
-from codeteam.team.model_embedded import Embedded, file_of, is_pulled, models_folder
-from codeteam.team.model_lock import FileLock, locked, try_lock, wait_for_lock
-from codeteam.team.model_server import Orders
+from codeteam.models.embedded import Embedded, file_of, is_pulled, models_folder
+from codeteam.models.lock import FileLock, locked, try_lock, wait_for_lock
+from codeteam.models.server import Orders
 
 SLOTS = 2
 CONTEXT = 8192
@@ -105,9 +105,9 @@ async def _find(files: _Files) -> tuple[str, str, None] | None:
         if lock is not None:
             lock.release()
             return None
-        found = _read(files.address)
-        if found and await asyncio.to_thread(_answers, *found):
-            return *found, None
+        address = _read(files.address)
+        if address is not None and await asyncio.to_thread(_answers, *address):
+            return *address, None
         await asyncio.sleep(1)
     raise ModelUnavailable("The embedded model's server hangs.", f"End the process named in {files.address}.")
 
@@ -129,7 +129,7 @@ async def _start(
     files.address.unlink(missing_ok=True)
     with files.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; it must outlive this event loop
-            [sys.executable, "-m", "codeteam.team.model_server"],
+            [sys.executable, "-m", "codeteam.models.server"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -152,9 +152,9 @@ async def _start(
 async def _ready(model: Embedded, files: _Files, process: subprocess.Popen[bytes]) -> tuple[str, str]:
     deadline = asyncio.get_running_loop().time() + _START_LIMIT
     while process.poll() is None:
-        found = _read(files.address)
-        if found and await asyncio.to_thread(_answers, *found):
-            return found
+        address = _read(files.address)
+        if address is not None and await asyncio.to_thread(_answers, *address):
+            return address
         if asyncio.get_running_loop().time() > deadline:
             raise ModelUnavailable(f"{model.name} did not start in {_START_LIMIT:.0f} s.", f"See {files.log}.")
         await asyncio.sleep(0.1)

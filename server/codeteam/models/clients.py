@@ -11,8 +11,8 @@ from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAICha
 from openai import DefaultAsyncHttpxClient, Timeout
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
-from codeteam.team.model_table import Facts
-from codeteam.team.model_trouble import Provider
+from codeteam.models.table import Facts
+from codeteam.models.trouble import Provider
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _GEMINI_ROOT = "https://generativelanguage.googleapis.com"
@@ -98,7 +98,7 @@ def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> Ch
     # Imported here because the SDK costs start-up time that users of other providers should not pay.
     from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient  # noqa: PLC0415
 
-    from codeteam.team.model_anthropic import AnthropicClient  # noqa: PLC0415
+    from codeteam.models.anthropic_client import AnthropicClient  # noqa: PLC0415
 
     sdk = AsyncAnthropic(
         base_url=endpoint.base_url,

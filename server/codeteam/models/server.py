@@ -1,4 +1,4 @@
-"""The process that runs an embedded model: `python -m codeteam.team.model_server`, started by `model_serving`.
+"""The process that runs an embedded model: `python -m codeteam.models.server`, started by `serving`.
 
 It serves llama.cpp's OpenAI-compatible interface on a loopback port of its own choice, and ends by itself when nobody
 holds the lease any more. The kernel gives a lease back when its holder dies, so a killed worker leaves nothing behind.
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, TypedDict
 
-from codeteam.team.model_lock import FileLock, try_lock
+from codeteam.models.lock import FileLock, try_lock
 
 _LOOK = 0.5
 """Seconds between looks at the lease."""

@@ -1,0 +1,1 @@
+"""The models: opened by their specs, counted, tried again, and the ones that run on this machine."""
