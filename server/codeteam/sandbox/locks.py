@@ -7,25 +7,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+POLL = 0.05
+"""Seconds between two looks at a lock that somebody holds."""
 
 
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
-    """Hold the lock file, made as needed; waits for whoever else holds it, without blocking the event loop."""
-    lock = FileLock(path, thread_local=False)
-    taking = asyncio.ensure_future(asyncio.to_thread(_take, lock, path))
-    try:
-        await asyncio.shield(taking)
-    except asyncio.CancelledError:
-        taking.add_done_callback(lambda _: lock.release(force=True))
-        raise
+    """Hold the lock file, made as needed; waits for whoever else holds it, without blocking the event loop.
+
+    Taken and given back in one thread, for the library keeps account of threads.
+    """
+    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+    lock = FileLock(path)
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout:
+            await asyncio.sleep(POLL)
     try:
         yield
     finally:
         lock.release()
-
-
-def _take(lock: FileLock, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock.acquire()
