@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
+from codeteam.domain.diff import split_lines
 from codeteam.domain.evidence import RunResult, TestCase, TestReport
 from codeteam.domain.findings import Finding, Severity, fingerprint
 from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.replies import FindingReply
-from codeteam.team.splice import split_lines
 
 MOST_FINDINGS = 5
 """A job shows at most so many; more are noise that hides the worst."""

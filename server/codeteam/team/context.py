@@ -11,13 +11,14 @@ from importlib import resources
 from string import Template
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, Tests
+from codeteam.domain.diff import split_lines
 from codeteam.domain.errors import BadSettings
 from codeteam.domain.evidence import RunResult
 from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
-from codeteam.team.splice import before_text, is_large, split_lines
+from codeteam.team.splice import before_text, is_large
 
 ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""

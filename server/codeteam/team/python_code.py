@@ -82,17 +82,18 @@ def definition_lines(text: str) -> dict[str, int]:
     """The line of each definition, from 1, by its name as in `definitions`; of several, the first."""
     tree = parse(text)
     found: dict[str, int] = {}
-    for name, node in _defined(tree.body if tree else (), ""):
+    for name, node in defined(tree.body if tree else ()):
         found.setdefault(name, node.lineno)
     return found
 
 
-def _defined(body: Iterable[ast.stmt], owner: str) -> Iterator[tuple[str, Definition]]:
+def defined(body: Iterable[ast.stmt], owner: str = "") -> Iterator[tuple[str, Definition]]:
+    """The definitions of a module or class with their names, `Class.method` for what is in classes."""
     for node in statements(body):
         if isinstance(node, Definition):
             yield f"{owner}{node.name}", node
             if isinstance(node, ast.ClassDef):
-                yield from _defined(node.body, f"{owner}{node.name}.")
+                yield from defined(node.body, f"{owner}{node.name}.")
 
 
 def signatures(text: str) -> str:
@@ -130,7 +131,7 @@ def _undocumented(text: str) -> Iterator[str]:
         return
     if ast.get_docstring(tree) is None:
         yield "the module"
-    for name, node in _defined(tree.body, ""):
+    for name, node in defined(tree.body):
         public = not any(part.startswith("_") for part in name.split("."))
         if public and ast.get_docstring(node) is None and not any(map(_is_repetition, node.decorator_list)):
             yield name

@@ -5,27 +5,35 @@ The rest of the file stays as it was, line endings and byte order mark included.
 
 from __future__ import annotations
 
-import ast
-import difflib
 import re
 import textwrap
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from codeteam.domain.artifacts import Plan
-from codeteam.domain.source import SourceFile, Span
+from codeteam.domain.diff import split_lines
+from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
+from codeteam.team.elision import elided
+from codeteam.team.layout import fitted, keep_layout, unit_of
+from codeteam.team.placing import put_below, put_over
 from codeteam.team.replies import Fence, MalformedReply, safe_path
 
 WHOLE_FILE_LINES = 300
 """Documents longer than this are not sent and returned whole: only the enclosing definition is."""
+_WHOLE_FILE_CHARACTERS = 40_000
+"""The same, for documents of few but long lines."""
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
-_ELIDED = re.compile(
-    r"^\s*(?:#|//)?\s*(?:\.\.\.|…)?\s*(?:rest of|the rest|existing|remaining|other|previous|unchanged)\b.{0,60}"
-    r"(?:unchanged|here|code|same|as before|remains?|\.\.\.|…)",
-    re.IGNORECASE | re.MULTILINE,
+_PROSE = (".md", ".markdown", ".txt", ".rst")
+_SHELL = ("bash", "sh", "shell", "console", "zsh", "text", "txt", "output", "json", "toml", "yaml", "ini")
+"""Languages of blocks that show how a program is called, or what it prints, unless their path says otherwise."""
+_PATH_COMMENT = re.compile(r"\s*#\s*(?:file|path)?:?\s*[\w./-]+\.py\s*", re.IGNORECASE)
+_GONE = re.compile(
+    r"\b(?:remov|delet|drop|renam|replac|inlin|merg|unus|duplicat|redefin|redeclar|obsolete|dead|convert|turn|mov(?:e|ing)"
+    r"|extract|split|get rid|not accessed|never used|rewrit)",
+    re.IGNORECASE,
 )
 
 
@@ -33,14 +41,12 @@ class OutOfScope(ValueError):
     """A reply that would change what the task does not allow; the message is fit for the developer."""
 
 
-def split_lines(text: str) -> list[str]:
-    """Lines with their ends: line feed, carriage return, or both; nothing else ends a line."""
-    return _LINE.findall(text)
-
-
 def is_large(task: Task) -> bool:
     """Whether the document is too long to be returned whole."""
-    return task.document is not None and len(split_lines(task.document.text)) > WHOLE_FILE_LINES
+    if task.document is None:
+        return False
+    text = task.document.text
+    return len(text) > _WHOLE_FILE_CHARACTERS or len(split_lines(text)) > WHOLE_FILE_LINES
 
 
 def drafted_files(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...]:
@@ -50,25 +56,26 @@ def drafted_files(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> tuple[So
         MalformedReply: no code, a block without a path where several are possible, code that is cut short.
         OutOfScope: a path outside the workspace, or a file that the task did not give.
     """
-    written: dict[str, str] = {}
+    written: dict[str, list[str]] = {}
     for fence in _with_paths(task, plan, fences):
         path = _allowed(task, plan, fence.path)
-        if _ELIDED.search(fence.text):
-            raise MalformedReply(f"The block for {path} leaves code out. Write the complete code, nothing elided.")
-        written[path] = fence.text
+        left = elided(fence.text, before=before_text(task, path) or "") if not path.endswith(_PROSE) else ""
+        if left:
+            raise MalformedReply(
+                f"The block for {path} leaves code out ({left!r}). Write the complete code, nothing elided."
+            )
+        written.setdefault(path, []).append(fence.text)
     if not written:
         raise MalformedReply("There is no fenced code block with a path in your reply.")
-    return tuple(SourceFile(path, _placed(task, path, text)) for path, text in written.items())
+    return tuple(SourceFile(path, _placed(task, path, _one_of(path, texts))) for path, texts in written.items())
 
 
 def _with_paths(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> list[Fence]:
     """Only blocks of code; a single one without a path gets the only path it can mean."""
-    code = [
-        fence
-        for fence in fences
-        if fence.text.strip() and fence.language not in ("json", "bash", "sh", "console", "text", "diff")
-    ]
-    named = [fence for fence in code if fence.path]
+    named = [fence for fence in fences if fence.path and _is_file(fence)]
+    if any(fence.language in ("diff", "patch") for fence in named):
+        raise MalformedReply("A patch cannot be used. Write each file whole, in a block with its path.")
+    code = [fence for fence in fences if not fence.path and fence.text.strip() and fence.language not in _SHELL]
     if named or not code:
         return named
     candidates = [file.path for file in plan.files if not python_code.is_test(file.path)]
@@ -82,6 +89,24 @@ def _with_paths(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> list[Fence
     return [Fence(longest.language, candidates[0], longest.text)]
 
 
+def _is_file(fence: Fence) -> bool:
+    """Whether a block with a path holds that file, rather than a command that is about it."""
+    name = PurePosixPath(fence.path).name
+    if not fence.text.strip():
+        return name in ("__init__.py", "py.typed", ".gitkeep")
+    return not (fence.language in _SHELL and name.endswith(".py"))
+
+
+def _one_of(path: str, texts: list[str]) -> str:
+    """Of several blocks for one file the one that has what all of them have, the last of equals."""
+    names = [python_code.definitions(text) for text in texts]
+    every = frozenset[str]().union(*names)
+    whole = [text for text, found in zip(texts, names, strict=True) if found == every]
+    if len(set(texts)) > 1 and (not whole or not path.endswith(".py")):
+        raise MalformedReply(f"There are several different blocks for {path}. Write each file once, whole.")
+    return whole[-1] if whole else texts[-1]
+
+
 def _allowed(task: Task, plan: Plan, name: str) -> str:
     try:
         path = safe_path(name)
@@ -91,26 +116,70 @@ def _allowed(task: Task, plan: Plan, name: str) -> str:
     given = {file.path for file in task.neighbours} | ({task.document.path} if task.document else set())
     if task.intent is Intent.DOCUMENT and task.document and path != task.document.path:
         raise OutOfScope(f"Only {task.document.path} may change; you wrote {path}.")
-    if path in given or path not in task.listing:
-        if python_code.is_test(path) and path not in planned and path not in given:
-            raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
+    if task.document and path == task.document.path and path.lower().endswith(_PROSE) and path not in planned:
+        raise OutOfScope(f"{path} is the requirement, which stays as it is. Write only the code.")
+    if path in given:
         return path
-    raise OutOfScope(f"{path} exists in the workspace and was not shown to you, so it may not be replaced.")
+    if python_code.is_test(path) and path not in planned:
+        raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
+    if (other := _in_the_way(path, (*task.listing, *given))) and other == path:
+        raise OutOfScope(f"{path} exists in the workspace and was not shown to you, so it may not be replaced.")
+    if other:
+        raise OutOfScope(f"{path} cannot be written: {other} is in its way. Choose another path.")
+    return path
+
+
+def _in_the_way(path: str, existing: Iterable[str]) -> str:
+    """A file that this path would replace, on a disk that ignores case too, or that is a folder of it, or below it."""
+    wanted = path.casefold()
+    for other in existing:
+        there = other.casefold()
+        if there == wanted or wanted.startswith(f"{there}/") or there.startswith(f"{wanted}/"):
+            return other
+    return ""
 
 
 def _placed(task: Task, path: str, text: str) -> str:
     before = before_text(task, path)
     if before is None:
-        return text
+        return text.removeprefix("\ufeff")
+    text = _with_first_line(before, text)
     whole = text
     if task.document and path == task.document.path and not _is_whole(task, before, text):
         whole = _spliced(task, before, text)
-    lost = python_code.definitions(before) - python_code.definitions(whole)
-    if lost and python_code.parse(whole) is not None and task.intent is not Intent.REFACTOR:
+    elif before.strip() and unit_of(before) != unit_of(text):
+        whole = fitted(text, "", unit_of(before))
+    if lost := _lost(task, before, whole):
         raise OutOfScope(
-            f"Your {path} no longer has {', '.join(sorted(lost)[:8])}. Return the whole file with the rest unchanged."
+            f"Your {path} no longer has {', '.join(lost[:8])}. Return the whole file with the rest unchanged."
         )
-    return keep_layout(before, whole)
+    return keep_layout(before, whole, blanks=not _mentions(task, "whitespace", "W291", "W293"))
+
+
+def _with_first_line(before: str, text: str) -> str:
+    """A first line that names the file was read as the block's path; where it is the file's own, it stays."""
+    first = before.removeprefix("\ufeff").partition("\n")[0].rstrip("\r")
+    if _PATH_COMMENT.fullmatch(first) and text.partition("\n")[0].strip() != first.strip():
+        return f"{first}\n{text}"
+    return text
+
+
+def _lost(task: Task, before: str, whole: str) -> list[str]:
+    """Names that the file had and has no longer, though nobody asked for that."""
+    if task.intent is Intent.REFACTOR or python_code.parse(whole) is None:
+        return []
+    had = python_code.definitions(before) | python_code.top_level_names(before)
+    lost = had - python_code.definitions(whole) - python_code.top_level_names(whole)
+    asked = "\n".join([task.requirement, *(item.message for item in task.complaints)])
+    if lost and _GONE.search(asked):
+        words = set(re.findall(r"\w+", asked))
+        lost = frozenset(name for name in lost if not words & set(name.split(".")))
+    return sorted(lost)
+
+
+def _mentions(task: Task, *words: str) -> bool:
+    said = " ".join([task.requirement, *(f"{item.rule} {item.message}" for item in task.complaints)]).lower()
+    return any(word.lower() in said for word in words)
 
 
 def before_text(task: Task, path: str) -> str | None:
@@ -121,15 +190,43 @@ def before_text(task: Task, path: str) -> str | None:
 
 
 def _is_whole(task: Task, document: str, text: str) -> bool:
-    """Whether a block for the document is the whole file: it is, unless only what was asked for is in it."""
-    if not is_large(task) and task.enclosing is None:
+    """Whether a block for the document is the whole file, rather than only what was asked for."""
+    lines = split_lines(document)
+    place = task.enclosing
+    around = [*lines[: place.start_line - 1], *lines[place.end_line :]] if place else lines
+    if not place and not is_large(task) and task.intent is not Intent.IMPLEMENT:
         return True
-    before = python_code.definitions(document)
-    now = python_code.definitions(textwrap.dedent(text))
+    imports, others = _significant(around)
+    has_imports, has = _significant(split_lines(text))
+    if not others:
+        return not imports - has_imports
+    kept = (others & has).total() / others.total()
+    outside = _outside(document, task)
+    named = outside & python_code.definitions(textwrap.dedent(text))
+    most = len(named) * 2 >= len(outside)
     if is_large(task):
-        return len(before) > 1 and before <= now
-    inside = enclosing_names(task)
-    return not inside or bool((before - inside) & now) or before <= now
+        return most and kept >= 0.5
+    if not place:
+        return bool(named) or kept >= 0.5 or (not outside and kept > 0)
+    return most if outside else kept >= 0.5
+
+
+def _significant(lines: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
+    """Imports and other lines, blanks aside."""
+    solid = [stripped for line in lines if (stripped := line.strip().lstrip("\ufeff"))]
+    imports = Counter(line for line in solid if line.startswith(("import ", "from ")))
+    return imports, Counter(solid) - imports
+
+
+def _outside(document: str, task: Task) -> frozenset[str]:
+    """Names of the definitions that the enclosing one neither is, nor is in, nor holds."""
+    tree = python_code.parse(document)
+    place = task.enclosing
+    return frozenset(
+        name
+        for name, node in python_code.defined(tree.body if tree else ())
+        if not place or node.lineno > place.end_line or (node.end_lineno or node.lineno) < place.start_line
+    )
 
 
 def enclosing_names(task: Task) -> frozenset[str]:
@@ -141,85 +238,17 @@ def enclosing_names(task: Task) -> frozenset[str]:
 
 
 def _spliced(task: Task, before: str, text: str) -> str:
-    """The document with the block in the place of the enclosing definition, or below the cursor."""
-    lines = split_lines(before)
-    imports, code = _without_imports(textwrap.dedent(text))
+    """The document with the block in the place of the enclosing definition, or below what is selected."""
     if task.enclosing:
-        place, below = task.enclosing, False
-    else:
-        end = task.selection.end_line if task.selection else len(lines)
-        place, below = Span(end + 1, end), True
-    indent = _indent(lines, place, below)
-    block = [f"{indent}{line}" if line.strip() else line for line in split_lines(code.strip("\n") + "\n")]
-    head, tail = lines[: place.start_line - 1], lines[place.end_line :]
-    if head and not head[-1].endswith(("\n", "\r")):
-        head[-1] += "\n"
-    missing = [line for line in imports if line.strip() not in {old.strip() for old in lines}]
-    at = _import_place("".join(head))
-    return "".join([*head[:at], *missing, *head[at:], *block, *tail])
+        tree_marks = _decorators(before, task)
+        return put_over(before, task.enclosing, text, decorators=not _mentions(task, *tree_marks))
+    return put_below(before, task.selection.end_line if task.selection else 0, text)
 
 
-def _without_imports(code: str) -> tuple[list[str], str]:
-    """Leading import statements of a block, and what follows."""
-    tree = python_code.parse(code)
-    end = 0
-    for node in tree.body if tree else ():
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            break
-        end = node.end_lineno or end
-    lines = split_lines(code)
-    if end >= len(lines):
-        return [], code
-    return [line for line in lines[:end] if line.strip()], "".join(lines[end:])
-
-
-def _import_place(head: str) -> int:
-    """Index of the line before which imports go: after the last import at the top, else after the docstring."""
-    tree = python_code.parse(head)
-    place = 0
-    for number, node in enumerate(tree.body if tree else ()):
-        is_docstring = number == 0 and isinstance(node, ast.Expr)
-        if is_docstring or isinstance(node, ast.Import | ast.ImportFrom):
-            place = node.end_lineno or place
-        else:
-            break
-    return place
-
-
-def _indent(lines: list[str], place: Span, below: bool) -> str:
-    first = lines[(place.end_line if below else place.start_line) - 1] if lines else ""
-    found = re.match(r"[ \t]*", first)
-    return found.group() if found else ""
-
-
-def keep_layout(before: str, after: str) -> str:
-    """`after` with the line endings, byte order mark and final newline that `before` has.
-
-    Unchanged lines keep their own ends, new ones take the file's usual.
-    """
-    old = split_lines(before)
-    ends = Counter(_end(line) for line in old if _end(line))
-    usual = ends.most_common(1)[0][0] if ends else "\n"
-    new = [line.rstrip("\r\n") for line in split_lines(after)]
-    stripped = [line.rstrip("\r\n") for line in old]
-    bom = "\ufeff" if before.startswith("\ufeff") else ""
-    if bom and stripped:
-        stripped[0] = stripped[0].removeprefix(bom)
-    if bom and new:
-        new[0] = new[0].removeprefix(bom)
-    result = [line + usual for line in new]
-    if len(ends) > 1:
-        for tag, low, high, start, _ in difflib.SequenceMatcher(None, stripped, new, autojunk=False).get_opcodes():
-            if tag == "equal":
-                for offset in range(high - low):
-                    result[start + offset] = new[start + offset] + (_end(old[low + offset]) or usual)
-    if result and old and not _end(old[-1]):
-        result[-1] = result[-1].rstrip("\r\n")
-    return bom + "".join(result)
-
-
-def _end(line: str) -> str:
-    return line[len(line.rstrip("\r\n")) :]
+def _decorators(document: str, task: Task) -> list[str]:
+    place = task.enclosing
+    lines = split_lines(document)[place.start_line - 1 : place.end_line] if place else []
+    return [line.strip()[1:].partition("(")[0] for line in lines if line.strip().startswith("@")]
 
 
 def tester_files(task: Task, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...]:
@@ -229,20 +258,38 @@ def tester_files(task: Task, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...
         MalformedReply: no test in it, or a file that does not parse.
         OutOfScope: a path outside the workspace.
     """
-    written: dict[str, str] = {}
-    for number, fence in enumerate(fence for fence in fences if fence.language not in ("json", "bash", "sh", "text")):
-        if not fence.text.strip():
-            continue
+    written: dict[str, list[str]] = {}
+    code = [fence for fence in fences if fence.text.strip() and fence.language not in _SHELL]
+    for number, fence in enumerate(code):
         path = _test_path(task, fence.path or f"test_generated{number or ''}.py")
+        if not python_code.is_test(path):
+            continue
         if problem := python_code.syntax_error(fence.text):
             raise MalformedReply(f"{path} does not parse: {problem}. Write the whole file again.")
-        if not python_code.is_test(path) or python_code.names_of_tests(fence.text) or path.endswith("conftest.py"):
-            written[path] = fence.text
-    if not any(python_code.names_of_tests(text) for text in written.values()):
+        if python_code.names_of_tests(fence.text) or PurePosixPath(path).name == "conftest.py":
+            written.setdefault(path, []).append(fence.text)
+    files = [file for path, texts in written.items() for file in _test_files(task, path, texts)]
+    if not any(python_code.names_of_tests(file.text) for file in files):
         raise MalformedReply(
             "There is no test function in your reply. Write a pytest file in a fenced block with its path."
         )
-    return tuple(SourceFile(path, text) for path, text in written.items())
+    return tuple(files)
+
+
+def _test_files(task: Task, path: str, texts: list[str]) -> list[SourceFile]:
+    """Blocks for one test file: a corrected one in the place of the first, others as files of their own."""
+    kept: list[str] = []
+    for text in texts:
+        kept = [earlier for earlier in kept if not _repeats(earlier, text)] + [text]
+    taken: list[SourceFile] = []
+    for text in kept:
+        free = path if not taken else _free(path, (*task.listing, *(file.path for file in taken)))
+        taken.append(SourceFile(free, text))
+    return taken
+
+
+def _repeats(earlier: str, later: str) -> bool:
+    return earlier == later or bool(python_code.names_of_tests(earlier) & python_code.names_of_tests(later))
 
 
 def _test_path(task: Task, name: str) -> str:
@@ -250,12 +297,25 @@ def _test_path(task: Task, name: str) -> str:
         path = PurePosixPath(safe_path(name))
     except MalformedReply as error:
         raise OutOfScope(str(error)) from error
-    stem = path.stem if python_code.is_test(path.name) else f"test_{path.stem}"
     # One test folder, one name a file: a reply cannot put tests into the package, nor replace a test that exists.
     folder = PurePosixPath(task.tests_folder or (PurePosixPath(task.document.path).parent if task.document else "."))
     if path.is_relative_to(folder):
         folder = path.parent
-    candidate, number = folder / f"{stem}.py", 2
-    while str(candidate) in task.listing:
-        candidate, number = folder / f"{stem}_{number}.py", number + 1
-    return str(candidate)
+    if path.suffix not in (".py", ""):
+        return str(path)
+    if path.name == "conftest.py":
+        if str(folder / path.name) in task.listing:
+            raise MalformedReply(f"{folder / path.name} exists. Put the fixtures into the test file.")
+        return str(folder / path.name)
+    stem = path.stem if python_code.is_test(f"{path.stem}.py") else f"test_{path.stem}"
+    return _free(str(folder / f"{stem}.py"), task.listing)
+
+
+def _free(path: str, existing: Iterable[str]) -> str:
+    """The path, numbered where its name is taken, be it in another folder: pytest takes both for one module."""
+    there = {PurePosixPath(name).name.casefold() for name in existing}
+    pure, number = PurePosixPath(path), 2
+    while pure.name.casefold() in there:
+        pure = pure.with_name(f"{PurePosixPath(path).stem}_{number}.py")
+        number += 1
+    return str(pure)
