@@ -1,0 +1,97 @@
+"""What is sent to a model, role by role, seen by a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+
+import pytest
+
+from tests.cli.command import APPROVED, PROGRAM, Place, fence
+from tests.models.endpoint import Endpoint, reply
+
+STUB = '''"""Prices."""
+
+from shop.money import cents
+
+
+def price(amount: float) -> str:
+    """The amount with its currency, as in "1.50 EUR"."""
+    ...
+'''
+WITHOUT = STUB.replace("    ...\n", '    return f"{cents(amount)} EUR"  # the-implementation\n')
+BROKEN = WITHOUT.replace("from shop.money", "import text_tools\nfrom shop.money")
+TESTS = '''"""Tests of prices."""
+
+from shop.prices import price
+
+
+def test_the_currency_stands_behind() -> None:
+    assert price(1.5) == "1.50 EUR"
+'''
+PLAN = """{approach}
+
+```json
+{{"files": [{{"path": "shop/prices.py", "purpose": "prices"}}], "dependencies": [], "criteria": ["two decimals"]}}
+```
+"""
+
+
+@pytest.mark.docker
+async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = Place(tmp_path_factory.mktemp("told"))
+    place.write("AGENTS.md", "House rule: never use regular expressions.\n")
+    place.write(".env", "PASSWORD=hunter2\n")
+    place.write("shop/__init__.py", "")
+    place.write(
+        "shop/money.py",
+        '"""Money."""\n\n\ndef cents(amount: float) -> str:\n    """Two decimals."""\n    return f"{amount:.2f}"\n',
+    )
+    place.write("shop/prices.py", STUB)
+    replies = {
+        "architect": [PLAN.format(approach="Use text_tools."), PLAN.format(approach="Use what the shop has.")],
+        "developer": [fence("shop/prices.py", text) for text in (BROKEN, BROKEN + "\n# again\n", WITHOUT)],
+        "tester": [fence("tests/test_prices.py", TESTS)],
+        "reviewer": [APPROVED],
+    }
+    told: dict[str, list[str]] = {role: [] for role in replies}
+    numbers = itertools.count()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        messages = server.requests[next(numbers)].body["messages"]  # answers begin in the order of the requests
+        role = next(role for role in replies if f"You are the {role} " in messages[0]["content"])
+        told[role].append(json.dumps(messages, ensure_ascii=False))
+        await reply(replies[role].pop(0))(reader, writer)
+
+    async with Endpoint([answer]) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *PROGRAM[1:], "run", "--file", "shop/prices.py:6-8", "--json"),
+            *("--model", "compatible/any", "--base-url", server.url),
+            cwd=place.workspace,
+            env=place.environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 240)
+    assert process.returncode == 0, err.decode()
+    assert json.loads(out)["quality"] == "production"
+
+    everything = "".join(text for texts in told.values() for text in texts)
+    assert "hunter2" not in everything
+    assert "two decimals" in told["tester"][0]
+    assert "The amount with its currency" in told["tester"][0]
+    assert all("the-implementation" not in text for text in told["tester"])
+    for role in ("developer", "reviewer"):
+        assert all("never use regular expressions" in text for text in told[role]), role
+    first, second, third = told["developer"]
+    assert 'return f\\"{amount:.2f}\\"' in first  # the neighbour that it imports
+    assert "No module named 'text_tools'" in second
+    assert "import text_tools" in second
+    assert "Use what the shop has." in third
+    assert "text_tools" not in third  # another approach starts afresh
+    assert "No module named 'text_tools'" in told["architect"][1]  # but its author knows the history
+    assert "the-implementation" in told["reviewer"][0]
+    assert [len(told[role]) for role in ("architect", "developer", "tester", "reviewer")] == [2, 3, 1, 1]
