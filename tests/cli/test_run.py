@@ -160,9 +160,12 @@ def hanging(place: Place) -> subprocess.Popen[str]:
 def test_ctrl_c_cancels_and_says_so(place: Place) -> None:
     process = hanging(place)
     [worker] = workers_of(process.pid)
+    mine = {name for name in containers() if _is_of(name, worker.pid)}
+    assert len(mine) == 1
     start = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
+    assert not mine & containers()
     assert time.monotonic() - start < 15  # two seconds on an idle machine
     assert process.returncode == 130
     told = json.loads(out)
@@ -185,24 +188,27 @@ def test_ctrl_c_twice_ends_at_once(place: Place) -> None:
 def test_a_worker_killed_in_mid_job(place: Place) -> None:
     process = hanging(place)
     [worker] = workers_of(process.pid)
+    mine = {name for name in containers() if _is_of(name, worker.pid)}
+    assert len(mine) == 1
     worker.kill()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3
     told = json.loads(out)
     assert (told["status"], told["error"]["kind"]) == ("failed", "worker_died")
     assert "signal 9" in err
+    true_soon(lambda: not mine & containers())
     assert place.run("jobs", "--json").json["jobs"][0]["state"] == "failed"
 
 
 def test_a_killed_command_line_leaves_nothing_behind(place: Place) -> None:
     process = hanging(place)
     [worker] = workers_of(process.pid)
-    mine = [name for name in containers() if _is_of(name, worker.pid)]
+    mine = {name for name in containers() if _is_of(name, worker.pid)}
     assert len(mine) == 1
     process.kill()
     process.communicate(timeout=60)
     true_soon(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
-    true_soon(lambda: not set(mine) & containers())
+    true_soon(lambda: not mine & containers())
     assert place.run("jobs", "--json").json["jobs"][0]["state"] == "interrupted"
 
 

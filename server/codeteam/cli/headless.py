@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -43,11 +44,12 @@ async def _run(tasks: Sequence[Task], workspace: str, environ: Mapping[str, str]
 
 
 async def _follow(engine: WorkerEngine, task: Task, view: View) -> Result:
+    start = time.monotonic()
     events: list[Event] = []
     async for event in engine.events(task.job):
         events.append(event)
         view.show(task.job, event)
-    return result_of(task, events)
+    return result_of(task, events, time.monotonic() - start)
 
 
 @contextlib.contextmanager

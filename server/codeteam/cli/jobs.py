@@ -70,7 +70,7 @@ def _job_as_json(job: StoredJob) -> dict[str, Any]:
         for at, event in zip(job.times, job.events, strict=True)
     ]
     return as_json(
-        result_of(job.task, job.events),
+        result_of(job.task, job.events, _seconds(job)),
         state=job.line.state,
         created=job.line.created,
         workspace=job.line.workspace,
@@ -91,7 +91,7 @@ def _told(job: StoredJob) -> str:
     for at, event in zip(job.times, job.events, strict=True):
         parts.append(f"[{at - line.created:7.1f}s] {event_in_words(event)}")
         parts += [f"           │ {text}" for text in _detail(event).splitlines()]
-    result = result_of(job.task, job.events)
+    result = result_of(job.task, job.events, _seconds(job))
     if line.state not in {"running", "interrupted"}:
         parts += ["", summary(result)]
     parts += [f"  {finding_in_words(finding)}" for finding in result.findings]
@@ -109,6 +109,10 @@ def _detail(event: Event) -> str:
             return feedback.text
         case _:
             return ""
+
+
+def _seconds(job: StoredJob) -> float:
+    return job.times[-1] - job.line.created if job.times else 0.0
 
 
 def _time(seconds: float) -> str:

@@ -67,14 +67,14 @@ class Result:
         return "".join(unified(file.path, None if file.is_new else base.get(file.path), file.text) for file in files)
 
 
-def result_of(task: Task, events: Sequence[Event]) -> Result:
-    """The result of a job that has ended; one that was interrupted counts as failed."""
+def result_of(task: Task, events: Sequence[Event], seconds: float) -> Result:
+    """The result of a job that has ended after so many seconds; one that was interrupted counts as failed."""
     end = events[-1] if events else None
     if isinstance(end, Proposed):
         return Result(task, end, end.proposal.evidence)
     if not isinstance(end, Failed | Cancelled):
         end = Failed("interrupted", "The job has no end: it is still running, or what ran it was killed.")
-    return Result(task, end, _evidence_so_far(events))
+    return Result(task, end, replace(_evidence_so_far(events), seconds=seconds))
 
 
 def base_of(task: Task) -> dict[str, str | None]:
@@ -180,12 +180,11 @@ def _evidence_so_far(events: Sequence[Event]) -> Evidence:
                 found = replace(
                     found,
                     usage=found.usage + event.usage,
-                    seconds=found.seconds + event.seconds,
                     iterations=max(found.iterations, event.iteration),
                     prompts=tuple(prompts.items()),
                 )
             case Executed():
-                found = replace(found, runs=(*found.runs, event.run), seconds=found.seconds + event.run.seconds)
+                found = replace(found, runs=(*found.runs, event.run))
             case Tested(purpose="tests"):
                 found = replace(found, tests=event.report)
             case SentBack():
