@@ -336,19 +336,6 @@ async def test_an_image_without_python(docker_ready: Path, engine: Engine) -> No
         await engine.call(lambda api: api.remove_image(name))
 
 
-async def test_two_processes_build_the_image_at_once(docker_ready: Path) -> None:
-    command = [sys.executable, "-m", "codeteam", "sandbox", "build", "--from", "host"]
-    environ = os.environ | {"XDG_CACHE_HOME": str(docker_ready / "other")}
-    both = [
-        await asyncio.create_subprocess_exec(*command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    said = [await asyncio.wait_for(process.communicate(), 120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert said[0][0] == said[1][0]
-    assert said[0][0].startswith(b"codeteam/sandbox:host-")
-
-
 async def test_closing_the_sandbox_ends_its_containers(docker_ready: Path, engine: Engine) -> None:
     sandbox = DockerSandbox(cache=docker_ready / CACHE, environ=os.environ, limits=SMALL)
     opened = sandbox.open()

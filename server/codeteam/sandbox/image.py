@@ -20,6 +20,8 @@ from codeteam.sandbox.locks import locked
 
 REPOSITORY = "codeteam/sandbox"
 LABEL = "codeteam.image"
+CURRENT = "current"
+"""Tag of the image that was built last."""
 LAYOUT = "1"
 """Value of the label; raised when images of an earlier release will not do."""
 REFERENCE = "python:3.12-slim"
@@ -45,8 +47,8 @@ class Image:
         return f"{self.name} ({self.id.removeprefix('sha256:')[:12]})"
 
 
-async def find(engine: Engine, wanted: str = "", *, tag: str = "") -> Image | None:
-    """The image a setting names, else the newest that carries our label (and tag); None when there is none.
+async def find(engine: Engine, wanted: str = "", *, tag: str = "", repository: str = REPOSITORY) -> Image | None:
+    """The image a setting names, else the one that was built last (or the one with this tag); None when there is none.
 
     Raises:
         SandboxUnavailable: the engine cannot be reached; or `image_missing` for an image that was named.
@@ -56,16 +58,20 @@ async def find(engine: Engine, wanted: str = "", *, tag: str = "") -> Image | No
         return Image(facts["Id"], wanted)
     filters = {"label": f"{LABEL}={LAYOUT}"}
     found = await engine.call(lambda api: api.images(filters=filters))
-    named = [
-        (facts["Created"], name, facts["Id"])
-        for facts in found
-        for name in facts.get("RepoTags") or ()
-        if name.startswith(f"{REPOSITORY}:") and (not tag or name == f"{REPOSITORY}:{tag}")
-    ]
+    named = []
+    for facts in found:
+        tags = [
+            name.removeprefix(f"{repository}:")
+            for name in facts.get("RepoTags") or ()
+            if name.startswith(f"{repository}:")
+        ]
+        own = next((name for name in tags if name != CURRENT), "")
+        if own and tag in ("", own):
+            named.append((CURRENT in tags, facts["Created"], own, facts["Id"]))
     if not named:
         return None
-    _, name, identifier = max(named)
-    return Image(identifier, name)
+    *_, own, identifier = max(named)
+    return Image(identifier, f"{repository}:{own}")
 
 
 async def ensure(engine: Engine, cache: Path, wanted: str = "") -> Image:
@@ -80,30 +86,35 @@ async def ensure(engine: Engine, cache: Path, wanted: str = "") -> Image:
     return await build(engine, cache, "auto", again=False)
 
 
-async def build(engine: Engine, cache: Path, source: str, reference: str = "", *, again: bool = True) -> Image:
+async def build(
+    engine: Engine, cache: Path, source: str, reference: str = "", *, again: bool = True, repository: str = REPOSITORY
+) -> Image:
     """Make and label the image; two processes at once take turns.
 
     `source` is one of `SOURCES`; `reference` names the image for "registry". Without `again`, an image that another
-    process made meanwhile will do.
+    process made meanwhile will do. `repository` is the name that images get.
 
     Raises:
         SandboxUnavailable: it cannot be made this way.
     """
     async with locked(cache / "image.lock"):
         if source == "auto":
-            found = None if again else await find(engine)
-            return found or await _first_that_works(engine, reference)
-        return await _MAKERS[source](engine, reference)
+            found = None if again else await find(engine, repository=repository)
+            made = found or await _first_that_works(engine, reference, repository)
+        else:
+            made = await _MAKERS[source](engine, reference, repository)
+        await engine.call(lambda api: api.tag(made.id, repository, CURRENT))
+        return made
 
 
-async def _first_that_works(engine: Engine, reference: str) -> Image:
+async def _first_that_works(engine: Engine, reference: str, repository: str) -> Image:
     tried = []
     for name in SOURCES[1:]:
         try:
             if name == "registry":
                 async with asyncio.timeout(REGISTRY_PATIENCE):
                     await engine.call(lambda api: api.inspect_distribution(reference or REFERENCE))
-            return await _MAKERS[name](engine, reference)
+            return await _MAKERS[name](engine, reference, repository)
         except TimeoutError:
             tried.append(f"{name}: no answer in {REGISTRY_PATIENCE:.0f} s")
         except SandboxUnavailable as error:
@@ -117,7 +128,7 @@ async def _first_that_works(engine: Engine, reference: str) -> Image:
     )
 
 
-async def _from_registry(engine: Engine, reference: str) -> Image:
+async def _from_registry(engine: Engine, reference: str, repository: str) -> Image:
     """Pull, and put our label on it in a layer of its own that holds nothing."""
     wanted = reference or REFERENCE
     name, _, tag = wanted.rpartition(":") if ":" in wanted.rpartition("/")[2] else (wanted, "", "latest")
@@ -134,15 +145,17 @@ async def _from_registry(engine: Engine, reference: str) -> Image:
     except TimeoutError:
         raise SandboxUnavailable(f"The registry did not deliver {wanted} in time.", "Try again later.") from None
     except SandboxUnavailable as error:
-        if error.kind != "image_missing":
+        unknown = any(words in error.message for words in ("manifest unknown", "access denied", "does not exist"))
+        if error.kind not in ("image_missing", "not_found") and not unknown:
             raise
         raise SandboxUnavailable(
             f"The registry has no image {wanted}.", "Check --reference.", "image_missing"
         ) from error
     facts = await engine.call(lambda api: api.inspect_image(wanted))
-    digest = next(iter(facts.get("RepoDigests") or [wanted]))
+    digests = [digest for digest in facts.get("RepoDigests") or () if digest.startswith(f"{name.partition('@')[0]}@")]
+    digest = next(iter(digests), wanted)
     recipe = f'FROM {digest}\nLABEL {LABEL}="{LAYOUT}" codeteam.source="registry" codeteam.reference="{digest}"\n'
-    own = f"{REPOSITORY}:registry-{facts['Id'].removeprefix('sha256:')[:12]}"
+    own = f"{repository}:registry-{facts['Id'].removeprefix('sha256:')[:12]}"
 
     def label(api: Any) -> None:
         for step in api.build(fileobj=BytesIO(recipe.encode()), tag=own, rm=True, pull=False, decode=True):
@@ -153,13 +166,13 @@ async def _from_registry(engine: Engine, reference: str) -> Image:
     return await _named(engine, own)
 
 
-async def _from_host(engine: Engine, reference: str) -> Image:
+async def _from_host(engine: Engine, reference: str, repository: str) -> Image:
     del reference
     facts = await engine.call(lambda api: api.info())
     if facts.get("OSType") != "linux" or facts.get("Architecture") != platform.machine():
         raise SandboxUnavailable("The engine runs on another kind of machine, where this one's Python cannot run.")
     try:
-        return await _imported(engine, "host", lambda path: asyncio.to_thread(_write_host_layer, path))
+        return await _imported(engine, "host", repository, lambda path: asyncio.to_thread(_write_host_layer, path))
     except NotPossible as error:
         raise SandboxUnavailable(f"This machine's Python cannot be used: {error}.") from error
 
@@ -169,7 +182,7 @@ def _write_host_layer(path: Path) -> None:
         write_layer(file)
 
 
-async def _from_debian(engine: Engine, reference: str) -> Image:
+async def _from_debian(engine: Engine, reference: str, repository: str) -> Image:
     del reference
     tool = shutil.which("mmdebstrap")
     if tool is None:
@@ -182,13 +195,14 @@ async def _from_debian(engine: Engine, reference: str) -> Image:
         )  # fmt: skip
         _, said = await process.communicate()
         if process.returncode:
-            lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-            raise SandboxUnavailable(f"mmdebstrap failed: {lines[-1][:300]}", "Is a Debian mirror reachable?")
+            lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.startswith("E: ")]
+            reason = lines[0].removeprefix("E: ")[:300] if lines else f"exit code {process.returncode}"
+            raise SandboxUnavailable(f"mmdebstrap failed: {reason}", "Is a Debian mirror reachable?")
 
-    return await _imported(engine, "debian", write)
+    return await _imported(engine, "debian", repository, write)
 
 
-async def _imported(engine: Engine, source: str, write: Callable[[Path], Awaitable[None]]) -> Image:
+async def _imported(engine: Engine, source: str, repository: str, write: Callable[[Path], Awaitable[None]]) -> Image:
     """Import a layer that `write` makes, named for its content."""
     with tempfile.TemporaryDirectory(prefix="codeteam-image-") as folder:
         layer = Path(folder, "layer.tar")
@@ -198,7 +212,7 @@ async def _imported(engine: Engine, source: str, write: Callable[[Path], Awaitab
             raise SandboxUnavailable(f"The image could not be written: {error.strerror}", "", "disk_full") from error
         digest = await asyncio.to_thread(_digest, layer)
         tag = f"{source}-{digest[:12]}"
-        known = await find(engine, tag=tag)
+        known = await find(engine, tag=tag, repository=repository)
         if known is not None:
             return known
         changes = [
@@ -208,12 +222,12 @@ async def _imported(engine: Engine, source: str, write: Callable[[Path], Awaitab
         ]
 
         def put(api: Any) -> None:
-            answer = api.import_image_from_file(str(layer), repository=REPOSITORY, tag=tag, changes=changes)
+            answer = api.import_image_from_file(str(layer), repository=repository, tag=tag, changes=changes)
             if '"error"' in answer:
                 raise OSError(answer.strip())
 
         await engine.call(put)
-    return await _named(engine, f"{REPOSITORY}:{tag}")
+    return await _named(engine, f"{repository}:{tag}")
 
 
 def _digest(path: Path) -> str:
@@ -226,7 +240,7 @@ async def _named(engine: Engine, name: str) -> Image:
     return Image(facts["Id"], name)
 
 
-_MAKERS: dict[str, Callable[[Engine, str], Awaitable[Image]]] = {
+_MAKERS: dict[str, Callable[[Engine, str, str], Awaitable[Image]]] = {
     "registry": _from_registry,
     "host": _from_host,
     "debian": _from_debian,
