@@ -60,7 +60,7 @@ def to_roman(number: int) -> str: ...
 
 
 @pytest.mark.docker
-def test_the_small_example_with_a_model_of_ones_own(place: Place) -> None:
+def test_the_small_example_from_recorded_replies_of_ones_own(place: Place) -> None:
     spec = place.script(
         {
             "architect": [PLAN],

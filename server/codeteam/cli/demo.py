@@ -71,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
 def _show(example: Example, folder: Path, settings: Settings, args: argparse.Namespace) -> int:
     environ: Mapping[str, str] = args.environ
     settings = with_model(settings, environ)
-    recorded = bool(example.replies) and not settings.model
-    if recorded:
+    if example.replies and not settings.model:
         settings = dataclasses.replace(settings, model=f"script/{folder / example.replies}")
     if example.framework:
         settings = dataclasses.replace(settings, framework=example.framework)
+    recorded = settings.model.startswith("script/")  # whoever chose it: what is recorded is never called a model
     requirement = (folder / example.requirement).read_text("utf-8")
     put(f"{_title(example, settings.model, recorded=recorded)}\n\n{_indented(requirement)}\n\n")
     with tempfile.TemporaryDirectory(prefix="codeteam-demo-") as workspace:
