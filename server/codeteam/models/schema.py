@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,11 +11,12 @@ _KEPT = {"type", "enum", "const", "description", "anyOf", "items", "minimum", "m
 """Keywords that every server with schemas knows; the others are left to the check after the reply."""
 
 
+@cache
 def response_format(schema: type[BaseModel]) -> dict[str, Any]:
     """`{"type": "json_schema", …}` in the strict dialect: nothing extra, everything required, no references.
 
     References are written out, because not every server follows them; a schema that contains itself is a mistake
-    in Codeteam and ends in RecursionError.
+    in Codeteam and ends in RecursionError. Made once for each schema: not to be changed by who gets it.
     """
     whole = schema.model_json_schema()
     strict = _strict(whole, whole.get("$defs", {}))
