@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import ast
 import builtins
-import doctest
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codeteam.domain.source import SourceFile
-from codeteam.team.python_code import module_name, parse
+from codeteam.team.doctests import called_in, take_doctests
+from codeteam.team.python_code import module_name, parse, top_level_names
+from codeteam.team.statements import LONGEST, is_doubtful_heading, read_line
 
 TEST_PATH = "test_codeteam_examples.py"
 """Where the acceptance tests are written in the sandbox; they are never part of a proposal."""
 
-_ARROWS = re.compile(r"\s+(?:==|->|→|=>|raises)\s+")
-_CANDIDATE = re.compile(r"\b[A-Za-z_][\w.]*\(.*\)\s+(?:==|->|→|=>|raises)\s+\S")
-_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-_SIGNATURE = re.compile(r"^\s*(?:async\s+)?def\s")
-_EXCEPTION = re.compile(r"^[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration|Warning)$")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_LISTED = re.compile(r"\s*(?:>\s*)?(?:[-*+|]|\d{1,3}[.)])\s")
+_ASYNC = re.compile(r"\basync\s+def\s+(\w+)|\bawait\s+(\w+)\(")
+_ALL_ASYNC = re.compile(r"\b(?:async|asynchronous|coroutine)\s+(?:function|method|generator)s?\b", re.IGNORECASE)
 _MOST = 100
+_LONGEST_TEXT = 300_000
+"""Characters of a requirement in which examples are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,181 +53,213 @@ class Examples:
 
 
 def read_examples(requirement: str) -> Examples:
-    """The examples in a requirement's text, at most a hundred."""
-    found: list[Example] = []
-    left_out: list[str] = []
-    text = requirement.replace("\r\n", "\n")
-    rest = _doctests(text, found, left_out)
-    for statement in _statements(rest):
-        if example := _read(statement):
-            if example not in found:
-                found.append(example)
-        elif statement not in left_out and not _is_signature(statement):
-            left_out.append(statement)
-    return Examples(tuple(found[:_MOST]), tuple(left_out[:_MOST]))
+    """The examples in a requirement's text, at most a hundred; what is beyond is listed as left out."""
+    text = requirement[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
+    sessions, unread, rest = take_doctests(text)
+    found = dict.fromkeys(Example(session.strip(), session, "", "doctest") for session in sessions)
+    left_out = dict.fromkeys(unread)
+    for piece, examples in _pieces(rest):
+        found.update(dict.fromkeys(examples))
+        if not examples:
+            left_out[piece] = None
+        if len(found) + len(left_out) > 10 * _MOST:
+            break
+    certain = _without_waiting(text, _without_contradictions(list(found), left_out), left_out)
+    left_out.update(dict.fromkeys(example.text for example in certain[_MOST:]))
+    more = len(left_out) - _MOST
+    listed = list(left_out)[:_MOST] + ([f"and {more} more"] if more > 0 else [])
+    return Examples(tuple(certain[:_MOST]), tuple(line[:LONGEST] for line in listed))
 
 
-def _doctests(text: str, found: list[Example], left_out: list[str]) -> str:
-    """Takes the doctests out of the text and returns the rest."""
-    if ">>>" not in text:
-        return text
-    kept: list[str] = []
-    block: list[str] = []
-    for line in [*text.split("\n"), ""]:
-        inside = bool(block) and line.strip() and not re.match(r"^\s*(?:```|~~~)", line)
-        if line.lstrip().startswith(">>>") or inside:
-            block.append(line)
-            continue
-        if block:
-            _doctest_block("\n".join(block) + "\n", found, left_out)
-            block = []
-        kept.append(line)
-    return "\n".join(kept)
-
-
-def _doctest_block(block: str, found: list[Example], left_out: list[str]) -> None:
-    try:
-        parsed = doctest.DocTestParser().get_examples(block)
-        calls = any(isinstance(node, ast.Call) for item in parsed for node in ast.walk(ast.parse(item.source)))
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        left_out.append(block.strip())
-        return
-    if parsed and calls:
-        found.append(Example(block.strip(), block, "", "doctest"))
-    else:
-        left_out.append(block.strip())
-
-
-def _statements(text: str) -> Iterator[str]:
-    """Pieces of the text that look like an example: code spans first, else whole lines without their bullet."""
+def _pieces(text: str) -> Iterator[tuple[str, tuple[Example, ...]]]:
+    """What looks like an example, and what it says; nothing where it stands under words that put it in doubt."""
+    code = doubtful = below_heading = False
+    assigned: set[str] = set()
     for line in text.split("\n"):
-        if not _ARROWS.search(line):
+        if _FENCE.match(line):
+            code, assigned = not code, set()
             continue
-        spans = [span for span in re.findall(r"`([^`]+)`", line) if _CANDIDATE.search(span)]
-        if spans:
-            yield from (span.strip() for span in spans)
-            continue
-        plain = _BULLET.sub("", line).replace("`", "").strip()
-        plain = re.sub(r"^assert\s+", "", plain)
-        if _CANDIDATE.search(plain):
-            yield plain
+        if code:
+            assigned |= set(re.findall(r"^\s*(\w+)\s*=[^=]", line[:LONGEST]))
+        elif line.startswith("#"):
+            doubtful, below_heading = False, is_doubtful_heading(line[:LONGEST])
+        elif line.rstrip().endswith(":"):
+            doubtful = is_doubtful_heading(line[:LONGEST])
+        elif line.strip() and not _LISTED.match(line) and not line.startswith((" ", "\t", "`")):
+            doubtful = False
+        for piece, said in read_line(line, code=code):
+            sure = not (doubtful or below_heading) and not any(
+                name in assigned for item in said for name in _loaded(item.call)
+            )
+            yield piece, tuple(Example(piece, item.call, item.expected, item.kind) for item in said if sure)
 
 
-def _read(statement: str) -> Example | None:
-    for match in _ARROWS.finditer(statement):
-        call, expected = statement[: match.start()].strip(), statement[match.end() :].strip()
-        if not _is_call(call):
-            continue
-        trimmed = re.sub(r"\s+#.*$", "", expected) if _literal(expected) is None else expected
-        for right in (trimmed, re.sub(r"[.,;]$", "", trimmed)):
-            if match.group().strip() == "raises":
-                name = right.removeprefix("a ").removeprefix("an ")
-                if _EXCEPTION.match(name):
-                    return Example(statement, call, name, "raises")
-            elif _literal(right) is not None:
-                return Example(statement, call, right, "equal")
-    return None
+def _without_contradictions(examples: list[Example], left_out: dict[str, None]) -> list[Example]:
+    """Where the requirement says two things of one call, neither is certain."""
+    said: dict[str, set[tuple[str, str]]] = {}
+    for example in examples:
+        if example.kind != "doctest":
+            said.setdefault(_normal(example.call), set()).add((example.kind, _normal(example.expected)))
+    certain: dict[tuple[str, str], Example] = {}
+    for example in examples:
+        if example.kind == "doctest":
+            certain[example.call, ""] = example
+        elif len(said[_normal(example.call)]) > 1:
+            left_out[example.text] = None
+        else:
+            certain.setdefault((_normal(example.call), "call"), example)
+    return list(certain.values())
 
 
-def _is_call(text: str) -> bool:
-    try:
-        tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not hasattr(builtins, node.id)}
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    # One name that is called, the rest literals: anything else would have to be guessed.
-    return len(names) == 1 and names <= called
+def _without_waiting(text: str, examples: list[Example], left_out: dict[str, None]) -> list[Example]:
+    """Without the examples of asynchronous functions: as they are written they give a coroutine."""
+    waiting = {name for match in _ASYNC.finditer(text) for name in match.groups() if name}
+    every = bool(_ALL_ASYNC.search(text))
+    kept: list[Example] = []
+    for example in examples:
+        session = example.kind == "doctest"
+        names = set(called_in(example.call)) if session else _loaded(example.call)
+        # A session that runs the coroutine says what comes of it.
+        if (every or names & waiting) and not (session and "asyncio.run(" in example.call):
+            left_out[example.text] = None
+        else:
+            kept.append(example)
+    return kept
 
 
-def _literal(text: str) -> ast.expr | None:
-    try:
-        tree = ast.parse(text, mode="eval")
-        ast.literal_eval(tree)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    return tree.body
+def _normal(text: str) -> str:
+    return ast.unparse(ast.parse(text, mode="eval"))
 
 
-def _is_signature(statement: str) -> bool:
-    if _SIGNATURE.match(statement):
-        return True
-    tree = parse(f"def {statement.rstrip(':')}: ...")
-    if tree is None:
-        return False
-    node = tree.body[0]
-    # `f(x) -> y` parses as a signature too: only annotated parameters, or none, make it one for certain.
-    return isinstance(node, ast.FunctionDef) and all(argument.annotation for argument in node.args.args)
+def _loaded(text: str) -> set[str]:
+    tree = parse(text)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
 
 
 def acceptance_test(examples: tuple[Example, ...], files: tuple[SourceFile, ...], roots: tuple[str, ...]) -> str:
-    """A pytest file that checks the examples against the modules that define their names.
+    """A pytest file that checks the examples against the files that define their names, the first of them counts.
 
-    Names are looked up when a test runs, so that a module that does not import fails its tests and no others.
+    Names are looked up when a test runs, and only where they can be: a module that does not import fails the tests
+    that need it and no others.
     """
-    names = {name for example in examples for name in _names(example)}
-    modules = sorted({name for file in files if file.path.endswith(".py") and (name := module_name(file.path, roots))})
-    lines = [
-        "import doctest",
-        "import importlib",
-        "import math",
-        "import pytest",
-        f"_MODULES = {modules!r}",
-        f"_NAMES = {sorted(names)!r}",
-        _SCAFFOLD,
-    ]
-    for number, example in enumerate(examples, 1):
-        lines.append(_test(number, example))
-    return "\n".join(lines) + "\n"
+    names = sorted({name for example in examples for name in _names(example)})
+    code = [file for file in files if file.path.endswith(".py")]
+    tops = {file.path: top_level_names(file.text) for file in code}
+    places: dict[str, list[tuple[str, str]]] = {}
+    for name in names:
+        # First the files that define a name, then those that may hand it on.
+        order = sorted(code, key=lambda file: name not in tops[file.path])
+        places[name] = [(module_name(file.path, roots), file.path) for file in order]
+    tests = (_test(number, example) for number, example in enumerate(examples, 1))
+    return f"{_SCAFFOLD}\n\n_PLACES = {places!r}\n{''.join(tests)}"
 
 
-_SCAFFOLD = """
-def _scope():
-    scope = {}
-    for module in _MODULES:
-        loaded = importlib.import_module(module)
-        for name in _NAMES:
-            if hasattr(loaded, name):
-                scope.setdefault(name, getattr(loaded, name))
+_SCAFFOLD = '''\
+"""The examples that the requirement gives."""
+import ast
+import builtins
+import doctest
+import importlib
+import importlib.util
+import math
+import re
+
+import pytest
+
+
+def _found(name):
+    problem = None
+    for module, path in _PLACES[name]:
+        try:
+            loaded = importlib.import_module(module) if module else _by_path(path)
+        except Exception as error:
+            problem = problem or error
+            continue
+        if hasattr(loaded, name):
+            return getattr(loaded, name)
+    raise problem or NameError(f"no module defines {name}")
+
+
+def _by_path(path):
+    spec = importlib.util.spec_from_file_location(re.sub(r"\\W", "_", path), path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def _scope(names):
+    scope = {"__name__": "requirement"}
+    for name in names:
+        scope[name] = _found(name)
     return scope
 
 
 def _same(left, right):
     if isinstance(left, float) and isinstance(right, (int, float)) and not isinstance(right, bool):
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
-    return left == right
-"""
+        return left == right or math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+    if type(left) is type(right) and isinstance(left, (list, tuple)) and len(left) == len(right):
+        return all(map(_same, left, right))
+    if type(left) is type(right) is dict and left.keys() == right.keys():
+        return all(_same(left[key], right[key]) for key in left)
+    return bool(left == right)
+
+
+def _shown(value):
+    try:
+        return repr(value)[:300]
+    except Exception as error:
+        return f"a {type(value).__name__} whose repr fails with {type(error).__name__}"
+
+
+class _Checker(doctest.OutputChecker):
+    """Takes equal values for equal output, and an exception by its name for one with its module's before it."""
+
+    def check_output(self, want, got, flags):
+        if super().check_output(want, got, flags):
+            return True
+        bare = re.sub(r"^(?:\\w+\\.)+(?=\\w+(?:Error|Exception|[A-Z]\\w*)\\b)", "", got)
+        if bare != got and super().check_output(want, bare, flags):
+            return True
+        try:
+            left, right = ast.literal_eval(got.strip()), ast.literal_eval(want.strip())
+        except Exception:
+            return False
+        return type(left) is type(right) and _same(left, right)
+'''
 
 
 def _test(number: int, example: Example) -> str:
+    names = sorted(_names(example) - {example.expected})
     head = f"\n\ndef test_example_{number}():\n    # {ascii(example.text)[1:-1][:200]}\n"
     if example.kind == "doctest":
         return (
             f"{head}    source = {example.call!r}\n"
-            "    test = doctest.DocTestParser().get_doctest(source, _scope(), 'requirement', None, 0)\n"
+            f"    test = doctest.DocTestParser().get_doctest(source, _scope({names!r}), 'requirement', None, 0)\n"
             "    said = []\n"
-            "    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)\n"
-            "    assert result.failed == 0, ''.join(said)\n"
+            "    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS\n"
+            "    runner = doctest.DocTestRunner(checker=_Checker(), verbose=False, optionflags=flags)\n"
+            "    result = runner.run(test, out=said.append)\n"
+            "    assert result.attempted and not result.failed, ''.join(said)\n"
         )
     if example.kind == "raises":
-        expected = f"scope.get({example.expected!r}) or getattr(__import__('builtins'), {example.expected!r})"
         return (
-            f"{head}    scope = _scope()\n    with pytest.raises({expected}):\n        eval({example.call!r}, scope)\n"
+            f"{head}    scope = _scope({names!r})\n"
+            f"    name = {example.expected!r}\n"
+            "    expected = getattr(builtins, name) if hasattr(builtins, name) else _found(name)\n"
+            f"    with pytest.raises(expected):\n        eval({example.call!r}, scope)\n"
         )
     return (
-        f"{head}    scope = _scope()\n    got = eval({example.call!r}, scope)\n"
-        f"    expected = eval({example.expected!r}, {{}})\n    assert _same(got, expected)\n"
+        f"{head}    got = eval({example.call!r}, _scope({names!r}))\n"
+        f"    expected = eval({example.expected!r}, {{}})\n"
+        f"    assert _same(got, expected), {example.call!r} + f' is {{_shown(got)}}, not {{_shown(expected)}}'\n"
     )
 
 
 def _names(example: Example) -> set[str]:
-    source = example.call
     if example.kind == "doctest":
-        source = "\n".join(item.source for item in doctest.DocTestParser().get_examples(example.call))
-    tree = parse(source)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
-    if example.kind == "raises":
-        names.add(example.expected)
+        names = set(called_in(example.call))
+    else:
+        names = _loaded(example.call) | ({example.expected} if example.kind == "raises" else set())
     return {name for name in names if not hasattr(builtins, name)}
 
 
@@ -233,7 +267,6 @@ def called_names(examples: tuple[Example, ...]) -> tuple[str, ...]:
     """Names that the examples use and someone has to define, in order of appearance."""
     seen: dict[str, None] = {}
     for example in examples:
-        if example.kind != "doctest":
-            for name in sorted(_names(example)):
-                seen.setdefault(name)
+        names = called_in(example.call) if example.kind == "doctest" else sorted(_loaded(example.call))
+        seen.update(dict.fromkeys(name for name in names if not hasattr(builtins, name)))
     return tuple(seen)
