@@ -406,7 +406,7 @@ async def test_a_new_sandbox_has_the_files_of_the_old(session: Session) -> None:
 
 
 async def test_paths_that_leave_the_work_folder_are_refused(session: Session) -> None:
-    for path in ("/etc/x", "../x", "a/../x", "a//x", "./x", "", "a/", "nul\0", "."):
+    for path in ("/etc/x", "../x", "a/../x", "a//x", "./x", "", "a/", "nul\0", ".", "n" * 256, "d/" * 1500 + "x"):
         with pytest.raises(ValueError, match="path"):
             await session.run(Command(("true",), files={path: b""}))
     assert (await session.run(Command(("true",)))).run.ok

@@ -55,6 +55,7 @@ async def test_a_program_that_kills_its_supervisor(local_ready: Path) -> None:
             if os.fork() == 0:
                 time.sleep(600)
         print(os.getpid(), flush=True)
+        time.sleep(1)  # the supervisor passes it on
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
     """

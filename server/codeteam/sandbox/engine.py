@@ -7,11 +7,11 @@ Only this module imports Docker's SDK. Its calls are synchronous and its failure
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import docker
 import docker.errors
@@ -35,7 +35,6 @@ class Engine:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
         self._api: docker.APIClient | None = None
-        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="docker")
         self._opening = threading.Lock()
         self._processors = 0
 
@@ -47,7 +46,7 @@ class Engine:
         Raises:
             SandboxUnavailable: the engine cannot be reached, has no such thing, or refuses; with kind and hint.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
+        return await _in_thread(lambda: self._do(work))
 
     async def attach(self, container: str) -> Line:
         """The standard streams of a container that was created, not yet started.
@@ -57,7 +56,7 @@ class Engine:
         """
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         opened = await self.call(lambda api: api.attach_socket(container, params=params))
-        return Line(opened, self._threads)
+        return Line(opened)
 
     async def processors(self) -> int:
         """How many the engine's machine has; it refuses containers that ask for more."""
@@ -75,7 +74,6 @@ class Engine:
             raise explain(error) from error
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False)
         if self._api is not None:
             self._api.close()
 
@@ -86,13 +84,12 @@ class Line:
     A thread of its own reads, so that TLS, SSH and named pipes work as a UNIX socket does.
     """
 
-    def __init__(self, opened: Any, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, opened: Any) -> None:
         self._opened = opened
         """Kept, for the response that owns the socket must not be collected."""
         self._socket = getattr(opened, "_sock", opened)
         if hasattr(self._socket, "settimeout"):
             self._socket.settimeout(None)
-        self._threads = threads
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self.ended = False
@@ -105,7 +102,7 @@ class Line:
     async def send(self, chunk: bytes) -> None:
         """Raises OSError when the line is cut."""
         send = getattr(self._socket, "sendall", None) or self._socket.write
-        await self._loop.run_in_executor(self._threads, send, chunk)
+        await _in_thread(lambda: send(chunk))
 
     async def receive(self) -> bytes:
         """Bytes of standard output; empty at the end, and ever after."""
@@ -140,7 +137,8 @@ class Line:
         except (OSError, ValueError, struct.error):
             pass
         self.ended = True
-        self._put(b"")
+        with contextlib.suppress(OSError):
+            self._put(b"")
 
     def _put(self, chunk: bytes) -> None:
         try:
@@ -157,6 +155,32 @@ class Line:
     def _some(self, size: int) -> bytes:
         receive = getattr(self._socket, "recv", None) or self._socket.read
         return bytes(receive(size))
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """As `asyncio.to_thread`, but an engine that hangs does not keep this process from ending."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.cancelled():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(cast("T", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as caught:  # noqa: BLE001 - handed to whoever waits
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="docker-call", daemon=True).start()
+    return await answer
 
 
 def _connect(environ: Mapping[str, str]) -> docker.APIClient:

@@ -98,6 +98,7 @@ class Session(Protocol):
 
         Raises:
             SandboxUnavailable: the engine died, or the container could not be replaced.
+            ValueError: a path that leaves the work folder or is too long, no program, a senseless timeout.
         """
 
 

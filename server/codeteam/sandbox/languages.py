@@ -36,6 +36,8 @@ class Language:
     """From files, the name and the command of each static check."""
     tidy_argvs: Callable[[Sequence[str], str], tuple[tuple[str, ...], ...]]
     """From files and the style guide, the commands that put new files into the form an editor saves them in."""
+    undefined_argv: Callable[[Sequence[str]], tuple[str, ...]]
+    """From files, the command that fails when one uses a name that is defined nowhere."""
     path_variable: str
     """Environment variable of folders that imports are looked for in."""
 
@@ -65,7 +67,7 @@ def python_lint(paths: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]
 def ruff(paths: Sequence[str]) -> tuple[str, ...]:
     """Findings as one JSON list on stdout; exit code 1 when there are any. No configuration of the files' is read."""
     return (
-        "ruff", "check", "--isolated", "--no-cache", "--output-format=json", "--target-version=py311",
+        "ruff", "check", "--isolated", "--no-cache", "--ignore-noqa", "--output-format=json", "--target-version=py311",
         f"--select={','.join(RUFF_RULES)}", f"--ignore={','.join(RUFF_IGNORED)}", "--", *paths,
     )  # fmt: skip
 
@@ -90,6 +92,10 @@ def python_tidy(paths: Sequence[str], style_guide: str) -> tuple[tuple[str, ...]
     )
 
 
+def python_undefined(paths: Sequence[str]) -> tuple[str, ...]:
+    return ("ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821,F822,F405,E9", "--", *paths)
+
+
 LANGUAGES = {
     "python": Language(
         name="python",
@@ -98,6 +104,7 @@ LANGUAGES = {
         test_argv=python_test,
         lint_argvs=python_lint,
         tidy_argvs=python_tidy,
+        undefined_argv=python_undefined,
         path_variable="PYTHONPATH",
     )
 }

@@ -91,10 +91,20 @@ class Greeting:
 def encode_request(
     command: Command, env: Mapping[str, str], limits: Limits, rlimits: Mapping[str, int]
 ) -> Iterator[bytes]:
-    """The request in pieces to be sent one after the other.
+    """The request in pieces to be sent one after the other; the command passed `check_command`."""
+    yield _frame(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
+    for path, content in command.files.items():
+        yield _frame(b"F", path.encode())
+        yield from _chunks(b"D", content)
+    yield from _chunks(b"I", command.stdin)
+    yield _frame(b"G", b"")
+
+
+def check_command(command: Command) -> None:
+    """Refuse what no sandbox can do.
 
     Raises:
-        ValueError: a path is absolute, empty, or climbs out of the work folder; no program; a senseless timeout.
+        ValueError: a path that `check_path` refuses; no program; a senseless timeout.
     """
     for path in (*command.files, *command.executable):
         check_path(path)
@@ -105,20 +115,15 @@ def encode_request(
         raise ValueError("a timeout must be more than 0 seconds and at most a week")
     if not command.argv or any("\0" in word for word in command.argv):
         raise ValueError("argv must hold at least one word, and no NUL")
-    yield _frame(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
-    for path, content in command.files.items():
-        yield _frame(b"F", path.encode())
-        yield from _chunks(b"D", content)
-    yield from _chunks(b"I", command.stdin)
-    yield _frame(b"G", b"")
 
 
 def check_path(path: str) -> None:
-    """Raises ValueError unless the path is relative, POSIX, normal and encodable."""
+    """Raises ValueError unless the path is relative, POSIX, normal, encodable and not too long for file systems."""
     parts = path.split("/")
     if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"not a path inside the work folder: {path!r}")
-    path.encode()
+    if max(len(part.encode()) for part in parts) > 255 or len(path.encode()) > 2000:
+        raise ValueError(f"a path that is too long: {path[:80]!r}…")
 
 
 class Reading:

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.interface import Command, Limits, OnOutput, Outcome
-from codeteam.sandbox.protocol import Frames, Greeting, ProtocolError, Reading, WorkFolderWrecked, encode_request
+from codeteam.sandbox.protocol import (
+    Frames,
+    Greeting,
+    ProtocolError,
+    Reading,
+    WorkFolderWrecked,
+    check_command,
+    encode_request,
+)
 
 GRACE = 15.0
 """Seconds after a run's own deadline, in which the supervisor must have answered."""
@@ -102,6 +110,7 @@ class SupervisedSession:
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Outcome:
+        check_command(command)
         async with self._one_at_a_time:
             self._remember(command)
             try:

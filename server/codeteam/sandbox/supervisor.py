@@ -170,7 +170,8 @@ class Supervisor:
         process = self._start(request, with_input=bool(stdin))
         if isinstance(process, OSError):
             code = 127 if isinstance(process, FileNotFoundError) else 126
-            _send(b"E", f"cannot run {request['argv'][0]}: {process.strerror}\n".encode("utf-8", "replace"))
+            said = f"cannot run {request['argv'][0]}: {process.strerror}\n".encode("utf-8", "replace")
+            _send(b"E", said[: request["output"]])
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
             _offer_to_oom_killer(process.pid)
