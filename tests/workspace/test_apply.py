@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,35 @@ def test_what_the_disk_refuses_leaves_everything_as_it_was(tmp_path: Path) -> No
     assert refusal.value.hint
     assert snapshot(tmp_path) == {"a.py": b"old\n"}
     assert not (tmp_path / "made").exists()
+
+
+INTERRUPTED = """
+import pathlib, sys
+from codeteam.domain.artifacts import FileChange
+from codeteam.workspace.apply import apply_files
+renames = 0
+def interrupt(event, _):
+    global renames
+    renames += event == "os.rename"
+    if event == "os.rename" and renames == int(sys.argv[2]):
+        raise KeyboardInterrupt  # where Python would see Ctrl-C, between one rename and the next
+sys.addaudithook(interrupt)
+names = ("a.py", "b.py", "c.py")
+changes = [FileChange(name, "new\\n", is_new=name == "b.py") for name in names]
+try:
+    apply_files(pathlib.Path(sys.argv[1]), changes, {"a.py": "old\\n", "c.py": "old\\n"})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_an_interrupt_leaves_all_or_nothing(tmp_path: Path, moment: int) -> None:
+    for name in ("a.py", "c.py"):
+        (tmp_path / name).write_text("old\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path), str(moment)], check=False)
+    assert done.returncode == 130
+    assert snapshot(tmp_path) == {"a.py": b"old\n", "c.py": b"old\n"}
 
 
 PARTS = st.sampled_from(["..", ".", "", "a", "b.py", "link", ".git", "~", "a\\b", "C:", "é", "x" * 50])

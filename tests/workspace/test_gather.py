@@ -367,6 +367,15 @@ def test_rules_are_bounded(tmp_path: Path) -> None:
     assert len(gather(tmp_path).rules.encode()) == 32 * 1024
 
 
+def test_rules_that_are_ignored_or_hold_a_secret_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, {"AGENTS.md": "Use tabs.\n" + "x" * 40_000 + "-----BEGIN " + "PRIVATE KEY-----\n"})
+    assert gather(tmp_path).rules == ""
+    make(tmp_path, {"AGENTS.md": "Use tabs.\n", ".gitignore": "AGENTS.md\n"})
+    assert gather(tmp_path).rules == ""
+    make(tmp_path, {".gitignore": ""})
+    assert gather(tmp_path, open_buffers={"AGENTS.md": "Use blanks.\n"}).rules == "Use blanks.\n"
+
+
 def test_prompts_of_the_user_and_of_a_trusted_workspace(tmp_path: Path) -> None:
     config = make(
         tmp_path / "config", {"prompts/developer.md": "user", "prompts/tester.md": "user", "prompts/x.txt": "no"}

@@ -158,13 +158,13 @@ def _stage(change: _Change) -> Path:
 
 def _switch(staged: list[tuple[_Change, Path]]) -> None:
     """Put every staged file in its place; should one fail, those before it are put back."""
-    done: list[_Change] = []
     try:
         for change, temporary in staged:
             temporary.replace(change.target)
-            done.append(change)
-    except OSError:
-        for change in reversed(done):
+    except BaseException:  # an interrupt too must not leave one half
+        for change, temporary in reversed(staged):
+            if os.path.lexists(temporary):
+                continue
             if change.before is None:
                 change.target.unlink(missing_ok=True)
             else:

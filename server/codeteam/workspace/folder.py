@@ -6,7 +6,8 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -26,9 +27,24 @@ _DEEPEST = 24
 _LONGEST_NAME = 120
 _SCANNED = 20_000
 _IGNORE_FILE_LIMIT = 64 * 1024
-_PATTERNS = 500
-_STARS = 4
-"""Stars of one ignore pattern that are believed: matching takes time that grows with their power."""
+_PATTERNS = 1000
+_LONGEST_PATTERN = 500
+_LONGEST_PATH = 400
+"""Bounds of what is looked at; beyond them all is taken as ignored."""
+_STARS = 3
+_FEW_STARS = 2
+_WITH_STARS = 40
+"""Matching takes time that grows with the power of a pattern's stars: so many patterns may have `_STARS`, the others
+`_FEW_STARS`; what has more is cut after the last of them, and then ignores more than it says."""
+_MATCHING = 1.5
+"""Seconds of processor time for all matching; afterwards what was not looked at is taken as ignored."""
+_FOLDER_MARK = "ps_d"
+_ANY_FOLDER = f"(?P<{_FOLDER_MARK}>/)"
+"""How pathspec marks the end of a folder that a pattern matches, and its short form of `*/`."""
+_TOKEN = re.compile(r"\\.|\[!?\]?[^\]]*\]|\*+|.", re.DOTALL)
+
+_Rules = list[tuple[re.Pattern[str], bool]]
+"""The last pattern of the file first; True for one that ignores, False for an exception."""
 
 
 class Folder:
@@ -48,7 +64,8 @@ class Folder:
         self._deepest = deepest
         self._end = time.monotonic() + seconds
         self._listed_by = time.monotonic() + seconds / 2  # the other half is for reading what is needed
-        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._specs: dict[str, _Rules | _Unreadable | None] = {}
+        self._matching = _MATCHING
         self._shut: dict[str, bool] = {"": False}
         self._texts: dict[tuple[str, int], str | None] = {}
 
@@ -148,47 +165,99 @@ class Folder:
         return self._shut[folder]
 
     def _ignored(self, path: str, shape: str) -> bool:
-        """As git decides: the nearest `.gitignore` that has a matching pattern. `shape` ends in / for folders."""
-        if self._late():
-            return True  # what there was no time to check is left out
-        folder = path
-        while folder:
-            folder = folder.rpartition("/")[0]
-            spec = self._spec(folder)
-            if spec is not None:
-                include = spec.check_file(shape[len(folder) + 1 :] if folder else shape).include
-                if include is not None:
-                    return include
-        return False
+        """As git decides: the nearest `.gitignore` that has a matching pattern. `shape` ends in / for folders.
 
-    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+        Below a `.gitignore` that cannot be read all is ignored, except what is open in the editor.
+        """
+        if self._late() or len(path) > _LONGEST_PATH:
+            return True  # what there was no time to check is left out
+        begun = time.thread_time()
+        try:
+            decision: bool | None = None
+            folder = path
+            while folder and decision is not True:
+                folder = folder.rpartition("/")[0]
+                spec = self._spec(folder)
+                if isinstance(spec, _Unreadable):
+                    decision = not self._is_open(path, shape)
+                    break
+                if spec is not None and decision is None:
+                    decision = _decision(spec, shape[len(folder) + 1 :] if folder else shape)
+            return decision is True
+        finally:
+            self._matching -= time.thread_time() - begun
+
+    def _is_open(self, path: str, shape: str) -> bool:
+        return path in self._buffers if shape == path else any(name.startswith(shape) for name in self._buffers)
+
+    def _spec(self, folder: str) -> _Rules | _Unreadable | None:
         if folder not in self._specs:
             self._specs[folder] = self._load(f"{folder}/.gitignore" if folder else ".gitignore")
         return self._specs[folder]
 
-    def _load(self, path: str) -> GitIgnoreSpec | None:
+    def _load(self, path: str) -> _Rules | _Unreadable | None:
+        if not os.path.lexists(self.root / path):
+            return None
         real = inside(self.root, path)
         text = None if real is None else read_text(real, _IGNORE_FILE_LIMIT)
-        if text is None:
-            return None
-        patterns = [line for line in text.splitlines() if _is_simple(line)]
-        specs = []
-        for pattern in patterns[:_PATTERNS]:
-            try:
-                GitIgnoreSpec.from_lines([pattern])
-            except ValueError:
-                continue  # one that git would not understand either
-            specs.append(pattern)
-        return GitIgnoreSpec.from_lines(specs) if specs else None
+        return _Unreadable() if text is None else _rules_of(text)
 
     def _late(self) -> bool:
-        return time.monotonic() > self._end
+        return self._matching <= 0 or time.monotonic() > self._end
 
 
-def _is_simple(pattern: str) -> bool:
-    """Whether a pattern says something and cannot take long to match."""
-    said = bool(pattern.strip()) and not pattern.startswith("#")
-    return said and len(pattern) <= 200 and len(re.findall(r"\*+", pattern)) <= _STARS
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Rules that cannot be known: a file that is too large, not text, a link that leads out, too many patterns."""
+
+
+def _rules_of(text: str) -> _Rules | _Unreadable | None:
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip() and not line.startswith("#")]
+    if len(lines) > _PATTERNS or any(len(line) > _LONGEST_PATTERN for line in lines):
+        return _Unreadable()
+    patterns: _Rules = []
+    with_stars = 0
+    for line in lines:
+        believed = _STARS if with_stars < _WITH_STARS else _FEW_STARS
+        cut = _cut(line, believed)
+        with_stars += _stars(cut) == _STARS
+        try:
+            spec = GitIgnoreSpec.from_lines([cut])
+        except (ValueError, re.error):
+            continue  # one that matches nothing for git either
+        patterns += [(part.regex, part.include) for part in spec.patterns if part.regex and part.include is not None]
+    return patterns[::-1]
+
+
+def _decision(rules: _Rules, shape: str) -> bool | None:
+    """What the last rule that matches says: True for ignored. The folders above were decided on their own before."""
+    for regex, ignored in rules:
+        match = regex.search(shape)
+        if match is None:
+            continue
+        folder_end = match.end(_FOLDER_MARK) if _FOLDER_MARK in regex.groupindex else -1
+        if folder_end in (-1, len(shape)) or (regex.pattern == _ANY_FOLDER and shape.endswith("/")):
+            return ignored
+    return None
+
+
+def _cut(pattern: str, stars: int) -> str:
+    """A pattern with so many stars at most, that ignores at least what it did; empty for one that shows something."""
+    kept: list[str] = []
+    for token in _TOKEN.findall(pattern):
+        if stars == 0 and token[0] == "*":
+            return "" if pattern.startswith("!") else "".join(kept[: _last_star(kept) + 1])
+        stars -= token[0] == "*"
+        kept.append(token)
+    return pattern
+
+
+def _last_star(tokens: Sequence[str]) -> int:
+    return max(index for index, token in enumerate(tokens) if token[0] == "*")
+
+
+def _stars(pattern: str) -> int:
+    return sum(token[0] == "*" for token in _TOKEN.findall(pattern))
 
 
 def _encodable(path: str) -> bool:

@@ -17,8 +17,9 @@ from codeteam.workspace.folder import Folder
 from codeteam.workspace.imports import Import, Resolver, needed_files
 from codeteam.workspace.project import dependencies, read_pyproject, source_roots, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
-from codeteam.workspace.reading import inside, is_plain, lines_of, read_regular
+from codeteam.workspace.reading import is_plain, lines_of
 
+_RULES_READ = 1024 * 1024
 _RULES_LIMIT = 32 * 1024
 _LISTED = 2000
 _READ_FOR_MENTIONS = 50_000
@@ -126,7 +127,7 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         neighbours=needed_files(folder, resolver, document, near, tests_of(path, tests, listing)),
         listing=listing,
         tests_folder=tests,
-        rules=_rules(folder.root),
+        rules=_rules(folder),
         dependencies=dependencies(folder, pyproject, listing),
         complaints=task.complaints,
         prompts=task.prompts,
@@ -160,12 +161,10 @@ def _packages(listing: tuple[str, ...], tests: str) -> list[str]:
     return found[:5]
 
 
-def _rules(root: Path) -> str:
-    """`AGENTS.md`, its beginning when it is long."""
-    real = inside(root, "AGENTS.md")
-    content = read_regular(real, 4 * 1024 * 1024) if real is not None else None
-    text = (content or b"")[:_RULES_LIMIT].decode("utf-8", "ignore")
-    return "" if "\0" in text else text.removeprefix("\ufeff")
+def _rules(folder: Folder) -> str:
+    """`AGENTS.md`, its beginning when it is long; "" when it may not be shown."""
+    text = folder.text("AGENTS.md", _RULES_READ) or ""
+    return text.encode("utf-8", "ignore")[:_RULES_LIMIT].decode("utf-8", "ignore").removeprefix("\ufeff")
 
 
 def _within(text: str, selection: Span | None, cursor_line: int | None) -> tuple[Span | None, int | None]:

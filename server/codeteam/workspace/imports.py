@@ -17,8 +17,12 @@ _FILES = 20
 _BYTES = 200_000
 _LOOKED_AT = 120
 _PER_FILE = 200
-_IMPORT_LINE = re.compile(
-    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+\(?([\w ,*\t]*)|import[ \t]+([\w., \t]+))", re.MULTILINE
+_LONGEST_LINE = 500
+"""Characters of a line that may be an import, where the file does not parse."""
+_IMPORT_LINE = re.compile(  # repeats are bounded, for the text may be anything
+    r"[ \t]{0,100}(?:"
+    r"from[ \t]{1,20}(\.{0,20}\w[\w.]{0,200}|\.{1,20})[ \t]{1,20}import[ \t]{1,20}\(?([\w ,*\t]{0,500})"
+    r"|import[ \t]{1,20}([\w., \t]{1,500}))"
 )
 
 
@@ -168,10 +172,15 @@ class _Shelf:
 
 def _by_look(text: str) -> list[Import]:
     found: list[Import] = []
-    for match in _IMPORT_LINE.finditer(text):
+    for line in text.split("\n"):
+        match = _IMPORT_LINE.match(line) if len(line) <= _LONGEST_LINE else None
+        if match is None:
+            continue
+        if len(found) >= _PER_FILE:
+            break
         source, names, modules = match[1], match[2], match[3]
         if modules is not None:
-            found += [Import(0, name.split()[0]) for name in modules.split(",") if name.strip()]
+            found += [Import(0, name.split()[0]) for name in modules.split(",") if name.strip(". \t")]
         elif source:
             taken = tuple(name.split()[0] for name in names.split(",") if name.strip() and name.strip() != "*")
             found.append(Import(len(source) - len(source.lstrip(".")), source.lstrip("."), taken))

@@ -13,6 +13,11 @@ _NAMES = (
     ".git-credentials", ".htpasswd", ".dockercfg", ".dockerconfigjson", "*.tfstate", "*.tfstate.*", "*.tfvars",
     "*.ovpn",
 )  # fmt: skip
+_CODE = (
+    ".py", ".pyi", ".pyw", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".java", ".kt", ".scala", ".c", ".h", ".cc",
+    ".cpp", ".hpp", ".cs", ".go", ".rs", ".rb", ".swift", ".dart",
+)  # fmt: skip
+"""Endings of programs: `credentials.py` is a module; should it hold a key, its content tells."""
 _FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".gcloud", "secrets"})
 _CONTENT = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY"
@@ -34,7 +39,11 @@ _CONTENT = re.compile(
 def secret_by_name(path: str) -> bool:
     """Whether a relative path is of a kind that usually holds keys, tokens or passwords."""
     *folders, name = path.lower().split("/")
-    return any(folder in _FOLDERS for folder in folders) or any(fnmatchcase(name, pattern) for pattern in _NAMES)
+    if any(folder in _FOLDERS for folder in folders):
+        return True
+    if name.endswith(_CODE) and not name.startswith("."):
+        return False
+    return any(fnmatchcase(name, pattern) for pattern in _NAMES)
 
 
 def secret_by_content(text: str) -> bool:
