@@ -289,7 +289,7 @@ class Client:
         with suppress(asyncio.IncompleteReadError):
             while True:
                 header = await stream.readuntil(b"\r\n\r\n")
-                match = re.fullmatch(rb"Content-Length: (\d+)\r\n\r\n", header)
+                match = re.fullmatch(rb"Content-Length: (\d+)\r\n(?:Content-Type: [^\r\n]+\r\n)?\r\n", header)
                 if match is None:
                     self.broken = AssertionError(f"not a header: {header!r}")
                     break

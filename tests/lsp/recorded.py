@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -79,7 +80,9 @@ class RecordedEngine:
 
 
 async def _main(home: Path) -> None:
-    parts = Composition(make_engine=lambda settings: RecordedEngine(home, settings.jobs), home=home)
+    parts = Composition(
+        make_engine=lambda settings: RecordedEngine(home, settings.jobs), new_id=lambda: secrets.token_hex(6), home=home
+    )
     code = await serve(parts)
     sys.stderr.flush()
     os._exit(code)

@@ -249,3 +249,20 @@ async def test_children_of_the_server_cannot_reach_its_channel(tmp_path: Path) -
         fds = Path(f"/proc/{client.process.pid}/fd")
         assert (fds / "0").readlink() == Path(os.devnull)
         assert (fds / "1").readlink() == (fds / "2").readlink()
+
+
+async def test_input_that_is_no_pipe_is_read_all_the_same(tmp_path: Path) -> None:
+    """Files and devices cannot be waited for by the event loop; they are read in a thread."""
+    async with playing(tmp_path / "home", HOLD):
+        pass  # the folder and its recording
+    body = b'{"jsonrpc":"2.0","id":1,"method":"shutdown"}'
+    asked, answered = tmp_path / "asked", tmp_path / "answered"
+    asked.write_bytes(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    argv = [sys.executable, "-m", "tests.lsp.recorded", str(tmp_path / "home")]
+    for source in (asked, Path(os.devnull)):
+        with source.open("rb") as stdin, answered.open("wb") as stdout:
+            process = await asyncio.create_subprocess_exec(
+                *argv, stdin=stdin, stdout=stdout, cwd=Path(__file__).parents[2]
+            )
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 1
+        assert (b"-32002" in answered.read_bytes()) is (source is asked)

@@ -6,14 +6,13 @@ import argparse
 import asyncio
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 
 from codeteam.domain.settings import Settings
 from codeteam.jobs.engine import Engine
-from codeteam.jobs.history import History
 from codeteam.jobs.places import state_dir
-from codeteam.jobs.supervisor import WorkerEngine
 from codeteam.lsp.server import Composition
 from codeteam.lsp.serving import serve
 from codeteam.workspace.configuration import config_folder, user_settings
@@ -45,9 +44,20 @@ def composition(environ: Mapping[str, str]) -> Composition:
     settings, problems = user_settings(config)
 
     def make_engine(chosen: Settings) -> Engine:
+        # Loaded when the editor has had its first answer: it waits for nothing of this.
+        from codeteam.jobs.history import History  # noqa: PLC0415
+        from codeteam.jobs.supervisor import WorkerEngine  # noqa: PLC0415
+
         return WorkerEngine(home=home, environ=environ, history=History(home), jobs=chosen.jobs)
 
-    return Composition(make_engine=make_engine, home=home, settings=settings, config=config, problems=problems)
+    return Composition(
+        make_engine=make_engine,
+        new_id=lambda: secrets.token_hex(6),
+        home=home,
+        settings=settings,
+        config=config,
+        problems=problems,
+    )
 
 
 async def _serve(parts: Composition) -> None:

@@ -22,6 +22,14 @@ from codeteam.lsp.outline import definition_at
 from codeteam.lsp.protocol import Refused
 
 UNTRUSTED = "This workspace is not trusted: Codeteam runs what it writes, and starts nothing here until you trust it."
+COMMANDS = (
+    *(f"codeteam.{intent}" for intent in Intent),
+    "codeteam.cancel",
+    "codeteam.apply",
+    "codeteam.dismiss",
+    "codeteam.rerun",
+)
+"""Every command, as the server announces them."""
 _WORDS = {
     Intent.IMPLEMENT: "implement",
     Intent.FIX: "fix problems in",
@@ -40,17 +48,9 @@ class Commands:
         self._jobs = jobs
         self._board = board
         self._configuration = configuration
-        self._table: dict[str, Callable[[Mapping[str, object]], dict[str, Any]]] = {
-            **{f"codeteam.{intent}": self._starter(intent) for intent in Intent},
-            "codeteam.cancel": self._cancel,
-            "codeteam.apply": self._apply,
-            "codeteam.dismiss": self._dismiss,
-            "codeteam.rerun": self._rerun,
-        }
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._table)
+        others = (self._cancel, self._apply, self._dismiss, self._rerun)
+        starters = (self._starter(intent) for intent in Intent)
+        self._table = dict(zip(COMMANDS, (*starters, *others), strict=True))
 
     def execute(self, params: types.ExecuteCommandParams) -> dict[str, Any]:
         """Run a command; raises Refused for an unknown one and for wrong arguments."""

@@ -163,7 +163,7 @@ class Delivery:
         job.state = State.DONE
         good = proposal.status is Status.ACCEPTED
         kind = types.MessageType.Info if good else types.MessageType.Warning
-        self._editor.say(kind, f"Codeteam ({job.request.title}): {job.message}.")
+        self._editor.say(kind, f"Codeteam ({job.request.title}): {job.message.rstrip('.')}.")
 
     def _show_findings(self, job: EditorJob, proposal: Proposal) -> None:
         """Findings of the document, and of files that are open; the board finds their places in the text as it is."""

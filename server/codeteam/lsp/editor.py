@@ -13,6 +13,8 @@ from codeteam.lsp.editor_job import Place
 from codeteam.lsp.protocol import Protocol
 from codeteam.lsp.to_lsp import uri_of
 
+_LONGEST = 2000
+"""Characters of a message that is put before the user: it may quote what a model or a file said."""
 _SUFFIXES = {"python": ".py", "markdown": ".md", "plaintext": ".txt"}
 
 
@@ -28,7 +30,8 @@ class Editor:
 
     def say(self, kind: types.MessageType, message: str) -> None:
         """Show a message; the user need not answer."""
-        self.protocol.tell(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(type=kind, message=message))
+        params = types.ShowMessageParams(type=kind, message=message[:_LONGEST])
+        self.protocol.tell(types.WINDOW_SHOW_MESSAGE, params)
 
     def log(self, message: str) -> None:
         """Write to the client's log, where the user finds it when looking."""
@@ -38,7 +41,7 @@ class Editor:
     async def choose(self, kind: types.MessageType, message: str, *choices: str) -> str:
         """Ask the user; the chosen title, empty when none was chosen."""
         params = types.ShowMessageRequestParams(
-            type=kind, message=message, actions=[types.MessageActionItem(title=choice) for choice in choices]
+            type=kind, message=message[:_LONGEST], actions=[types.MessageActionItem(title=choice) for choice in choices]
         )
         try:
             answer = await self.protocol.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params)

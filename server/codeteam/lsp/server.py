@@ -22,7 +22,7 @@ from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
 from codeteam.lsp.client_features import client_features
 from codeteam.lsp.code_action import KINDS, code_action
-from codeteam.lsp.commands import UNTRUSTED, Commands
+from codeteam.lsp.commands import COMMANDS, UNTRUSTED, Commands
 from codeteam.lsp.configuration import SECTION, Configuration
 from codeteam.lsp.delivery import Delivery
 from codeteam.lsp.document import path_of
@@ -47,7 +47,9 @@ class Composition:
     """What the server is given from outside."""
 
     make_engine: Callable[[Settings], Engine]
-    """Called once, inside the running loop, when the client has initialized."""
+    """Called once, inside the running loop, after the client has initialized."""
+    new_id: Callable[[], str]
+    """An identifier for a job: 12 lower-case letters and digits, not to be guessed."""
     home: Path
     """The state directory."""
     settings: Settings = Settings()
@@ -117,18 +119,16 @@ class Server(LanguageServer):
         self._editor.folders = _folders(params)
         problems = self._configuration.start(params.get("initializationOptions"), speaks_trust=features.speaks_trust)
         self._problems = [*self._composition.problems, *problems]
-        self._parts = self._assemble()
         self.protocol.stage = Stage.RUNNING
         parent = params.get("processId")
         if isinstance(parent, int) and not isinstance(parent, bool):
             self._start(self._watch(parent), "parent")
         return types.InitializeResult(
-            capabilities=_capabilities(features.encoding, self._parts[1].names),
+            capabilities=_capabilities(features.encoding),
             server_info=types.ServerInfo(name=self.name, version=self.version),
         )
 
     def _assemble(self) -> tuple[EditorJobs, Commands]:
-        """The parts that need an engine; it starts no process before it is warmed or asked."""
         self._engine = self._composition.make_engine(self._configuration.settings)
         delivery = Delivery(
             editor=self._editor,
@@ -142,6 +142,7 @@ class Server(LanguageServer):
             configuration=self._configuration,
             availability=self._availability,
             deliver=delivery.deliver,
+            new_id=self._composition.new_id,
         )
         commands = Commands(editor=self._editor, jobs=jobs, board=self._board, configuration=self._configuration)
         return jobs, commands
@@ -150,8 +151,8 @@ class Server(LanguageServer):
         if self._editor.features.watch_configuration:
             self._start(self._watch_configuration(), "register")
         self._start(self._ask_configuration(), "configuration")
-        if self._engine is not None:
-            self._start(self._engine.warm(), "warm")
+        jobs, _ = self._ready()
+        self._start(jobs.warm(), "warm")
 
     async def _shutdown(self, _: object) -> None:
         self.protocol.stage = Stage.SHUT_DOWN
@@ -219,8 +220,9 @@ class Server(LanguageServer):
             self._editor.say(types.MessageType.Warning, error.message)
 
     def _ready(self) -> tuple[EditorJobs, Commands]:
+        """The parts that need an engine; not made before they are needed, so that initialize is answered first."""
         if self._parts is None:
-            raise Refused(types.ErrorCodes.ServerNotInitialized, "The first request is initialize.")
+            self._parts = self._assemble()
         return self._parts
 
     def _start(self, work: Any, name: str) -> None:
@@ -278,14 +280,14 @@ def _folders(params: dict[str, Any]) -> tuple[Path, ...]:
     return tuple(path for path in paths if path is not None and path.is_absolute())
 
 
-def _capabilities(encoding: str, commands: list[str]) -> types.ServerCapabilities:
+def _capabilities(encoding: str) -> types.ServerCapabilities:
     return types.ServerCapabilities(
         position_encoding=types.PositionEncodingKind(encoding),
         text_document_sync=types.TextDocumentSyncOptions(
             open_close=True, change=types.TextDocumentSyncKind.Incremental
         ),
         code_action_provider=types.CodeActionOptions(code_action_kinds=list(KINDS)),
-        execute_command_provider=types.ExecuteCommandOptions(commands=commands),
+        execute_command_provider=types.ExecuteCommandOptions(commands=list(COMMANDS)),
         workspace=types.WorkspaceOptions(
             workspace_folders=types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
         ),

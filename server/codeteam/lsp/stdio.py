@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import stat
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -86,10 +87,9 @@ def _length(value: bytes) -> int:
 async def _reader(source: BinaryIO) -> asyncio.StreamReader:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1024 * 1024)
-    if sys.platform != "win32":
-        with suppress(ValueError):  # a plain file: no pipe, socket or terminal
-            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
-            return reader
+    if _can_be_watched(source):
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+        return reader
     threading.Thread(target=_pump, args=(source, reader, loop), name="stdin", daemon=True).start()
     return reader
 
@@ -104,17 +104,21 @@ def _pump(source: BinaryIO, reader: asyncio.StreamReader, loop: asyncio.Abstract
 
 async def _writer(sink: BinaryIO) -> tuple[Callable[[bytes], None], Callable[[], Awaitable[None]]]:
     """Writing never blocks: a client that does not read for a while must not stop us from reading."""
-    if sys.platform != "win32":
-        with suppress(ValueError):  # a plain file, as above
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sink)
+    if not _can_be_watched(sink):
+        return _threaded_writer(sink)
+    transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, sink)
 
-            async def drained() -> None:
-                while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110 - no event tells
-                    await asyncio.sleep(0.005)
+    async def drained() -> None:
+        while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.005)
 
-            return transport.write, drained
-    return _threaded_writer(sink)
+    return transport.write, drained
+
+
+def _can_be_watched(stream: BinaryIO) -> bool:
+    """Whether the event loop can wait for a stream: it cannot for files and devices, and on Windows for none."""
+    mode = os.fstat(stream.fileno()).st_mode
+    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
 
 
 def _threaded_writer(sink: BinaryIO) -> tuple[Callable[[bytes], None], Callable[[], Awaitable[None]]]:

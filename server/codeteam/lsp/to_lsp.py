@@ -20,6 +20,8 @@ _SEVERITY = {
     Severity.INFORMATION: types.DiagnosticSeverity.Information,
     Severity.HINT: types.DiagnosticSeverity.Hint,
 }
+_LONGEST = 4000
+"""Characters of a diagnostic's message: a model wrote it."""
 _ANNOTATION = "codeteam"
 
 
@@ -75,7 +77,7 @@ def diagnostic(
         severity=_SEVERITY[finding.severity],
         code=finding.rule,
         source="codeteam",
-        message=text,
+        message=text[:_LONGEST],
         data={"findingId": finding.fingerprint, "jobId": job},
     )
 
