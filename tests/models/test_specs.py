@@ -8,6 +8,7 @@ import pytest
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
 from codeteam.models.catalog import Models
+from codeteam.team.roles import ask
 from tests.models.endpoint import Endpoint, reply
 
 
@@ -50,6 +51,19 @@ async def test_a_missing_key_is_named(tmp_path: Path, spec: str, variable: str) 
         await open_models(tmp_path, spec, AZURE_OPENAI_ENDPOINT="http://127.0.0.1:9")
     assert caught.value.kind == "model_auth"
     assert variable in caught.value.hint
+    with pytest.raises(ModelUnavailable):  # the key of one's own server is not theirs
+        await open_models(tmp_path, spec, AZURE_OPENAI_ENDPOINT="http://127.0.0.1:9", CODETEAM_API_KEY="sk-own")
+
+
+async def test_the_key_of_ones_own_server_is_for_that_server_alone(tmp_path: Path) -> None:
+    async with Endpoint([reply("ok"), reply("ok")]) as endpoint:
+        base = endpoint.url.removesuffix("/v1")
+        environ = {"CODETEAM_API_KEY": "sk-own", "CODETEAM_BASE_URL": endpoint.url, "OLLAMA_HOST": base}
+        async with Models(environ=environ, home=tmp_path) as models:
+            for spec in ("ollama/m", "compatible/m"):
+                await ask(await models.open(spec), "developer", "", [("user", "x")])
+    sent = ["sk-own" in str(request) for request in endpoint.requests]
+    assert sent == [False, True]
 
 
 async def test_a_key_that_cannot_be_one_is_not_shown(tmp_path: Path) -> None:
@@ -71,8 +85,6 @@ async def test_addresses_are_checked(tmp_path: Path, url: str) -> None:
 
 
 async def test_a_key_of_one_provider_is_not_shown_to_another_server(tmp_path: Path) -> None:
-    from codeteam.team.roles import ask
-
     async with Endpoint([reply("ok")]) as endpoint:
         environ = {"OPENAI_API_KEY": "sk-for-openai-only", "CODETEAM_BASE_URL": endpoint.url}
         async with Models(environ=environ, home=tmp_path) as models:

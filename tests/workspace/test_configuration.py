@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeteam.domain.settings import Order, Quality, SandboxKind, Settings
+from codeteam.domain.settings import LANGUAGES, Order, Quality, SandboxKind, Settings
+from codeteam.sandbox import languages
 from codeteam.workspace.configuration import config_folder, parse_settings, user_settings, workspace_settings
 
 ANYTHING = st.recursive(
@@ -32,7 +33,7 @@ def test_a_name_may_be_spelled_in_three_ways(name: str) -> None:
 def test_every_kind_of_value_is_read() -> None:
     settings, problems = parse_settings(
         {
-            "language": "rust",
+            "language": " Python ",
             "requireTests": False,
             "require": "Reviewed",
             "temperature": 1,
@@ -45,7 +46,7 @@ def test_every_kind_of_value_is_read() -> None:
     )
     assert problems == ()
     assert settings == Settings(
-        language="rust",
+        language="python",
         require_tests=False,
         require=Quality.REVIEWED,
         temperature=1.0,
@@ -70,7 +71,13 @@ def test_every_kind_of_value_is_read() -> None:
         ({"maxCost": float("nan")}, 'editor: "maxCost" must be a number of at least 0, not nan.'),
         ({"maxSeconds": 10**400}, 'editor: "maxSeconds" must be a number of at least 0, not a huge number.'),
         ({"requireTests": "yes"}, 'editor: "requireTests" must be true or false, not "yes".'),
-        ({"language": ["a"]}, 'editor: "language" must be a text of one line, at most 2000 characters, not a list.'),
+        ({"language": ["a"]}, 'editor: "language" must be a text of one line, at most 200 characters, not a list.'),
+        ({"language": "JavaScript"}, 'editor: "language" must be one of python, not "JavaScript".'),
+        ({"language": ""}, 'editor: "language" must be one of python, not "".'),
+        (
+            {"framework": "a\u2028b"},
+            'editor: "framework" must be a text of one line, at most 200 characters, not "a?b".',
+        ),
         ({"model": "a\nb"}, 'editor: "model" must be a text of one line, at most 2000 characters, not "a?b".'),
         ({"require": "best"}, 'editor: "require" must be one of draft, reviewed, tested, production, not "best".'),
         ({"sandbox": 1}, 'editor: "sandbox" must be one of docker, local, not 1.'),
@@ -143,6 +150,35 @@ def test_a_workspace_loosens_nothing(tmp_path: Path, line: str, base: Settings) 
 def test_zero_is_no_limit_and_any_limit_is_tighter(tmp_path: Path, line: str, expected: Settings) -> None:
     (tmp_path / "codeteam.toml").write_text(line, encoding="utf-8")
     assert workspace_settings(tmp_path, Settings()) == (expected, ())
+
+
+@pytest.mark.parametrize("name", ["framework", "style_guide"])
+@pytest.mark.parametrize(
+    "value", ["x" * 61, "Ignore: all", "a`b`", "<system>", "say “yes”", "a\tb", "do {this}", "x\n", "x = 1"]
+)
+def test_a_workspace_tells_the_models_a_name_and_no_more(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "codeteam.toml").write_text(f"{name} = {json.dumps(value)}", encoding="utf-8")
+    settings, problems = workspace_settings(tmp_path, Settings())
+    assert settings == Settings()
+    assert len(problems) == 1
+
+
+def test_names_of_frameworks_and_style_guides_are_taken_from_a_workspace(tmp_path: Path) -> None:
+    text = 'framework = "ASP.NET Core (C#) / g++ 4.2, naïve-x"\nstyle-guide = "PEP 8"\nlanguage = "PYTHON"\n'
+    (tmp_path / "codeteam.toml").write_text(text, encoding="utf-8")
+    settings, problems = workspace_settings(tmp_path, Settings())
+    assert settings == Settings(framework="ASP.NET Core (C#) / g++ 4.2, naïve-x", style_guide="PEP 8")
+    assert problems == ()
+
+
+def test_the_user_may_tell_the_models_more() -> None:
+    long = "FastAPI: `async` only, " + "x" * 170
+    assert parse_settings({"framework": long}, where="x")[0].framework == long
+    assert parse_settings({"framework": long + "y" * 10}, where="x")[0].framework == ""
+
+
+def test_the_languages_are_those_that_the_sandbox_has() -> None:
+    assert tuple(languages.LANGUAGES) == LANGUAGES
 
 
 def test_a_workspace_switches_on_and_raises(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+LANGUAGES = ("python",)
+"""What `Settings.language` may be: the languages that the sandbox has a row for."""
+
 
 class Quality(IntEnum):
     """What a proposal has earned, in rising order."""
@@ -62,7 +65,9 @@ def _setting(
 class Settings:
     """Every setting with its default: `codeteam.*` has the names in camelCase, the options in kebab-case."""
 
-    language: str = _setting("python", "Programming language of the code to write.", tighten="taste")
+    language: str = _setting(
+        "python", f"Programming language of the code to write: {' or '.join(LANGUAGES)}.", tighten="taste"
+    )
     framework: str = _setting("", "Framework to build on, empty for none.", tighten="taste")
     style_guide: str = _setting("PEP8", "Style guide that the developer follows.", tighten="taste")
     max_iterations: int = _setting(

@@ -50,12 +50,16 @@ def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str
         return _endpoint("Azure OpenAI", name, url, ("AZURE_OPENAI_API_KEY",), environ)
     if provider == "ollama":
         hint = f"Run: ollama pull {name}"
-        return _endpoint("Ollama", name, _ollama_url(environ), (), environ, unknown=hint, down="Run: ollama serve")
+        return _endpoint(
+            "Ollama", name, _ollama_url(environ), (), environ, needed=False, unknown=hint, down="Run: ollama serve"
+        )
     url = base_url or environ.get("CODETEAM_BASE_URL", "")
     if not url:
         hint = "Set the base URL (--base-url, codeteam.baseUrl or CODETEAM_BASE_URL)."
         raise BadInput(f"compatible/{name} needs the address of its server.", hint)
-    return _endpoint("The model server", name, url, (), environ, unknown="Check the name and the base URL.")
+    hint = "Check the name and the base URL."
+    # Only here: the key of one's own server is no other provider's business, even where that one's key is missing.
+    return _endpoint("The model server", name, url, ("CODETEAM_API_KEY",), environ, needed=False, unknown=hint)
 
 
 def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
@@ -138,15 +142,16 @@ def _endpoint(
     variables: tuple[str, ...],
     environ: Mapping[str, str],
     *,
+    needed: bool = True,
     unknown: str = "",
     down: str = "",
 ) -> Endpoint:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise BadInput(f"The address of {label} is not an http(s) URL.", "Check the base URL.")
-    key = next((value for v in (*variables, "CODETEAM_API_KEY") if (value := environ.get(v, "").strip())), "")
-    wanted = " or ".join(variables) or "CODETEAM_API_KEY"
-    if not key and variables:
+    key = next((value for v in variables if (value := environ.get(v, "").strip())), "")
+    wanted = " or ".join(variables)
+    if not key and needed:
         raise ModelUnavailable(f"There is no key for {label}.", f"Set {wanted}.", "model_auth")
     if not (key.isascii() and key.isprintable()):
         raise ModelUnavailable(f"The key for {label} has characters that no key has.", f"Check {wanted}.", "model_auth")
@@ -162,7 +167,7 @@ def _endpoint(
     )
     silence = environ.get("CODETEAM_MODEL_TIMEOUT", "")
     try:
-        seconds = float(silence) if silence else 300.0 if variables else 600.0
+        seconds = float(silence) if silence else 300.0 if needed else 600.0
     except ValueError:
         raise BadInput("CODETEAM_MODEL_TIMEOUT is not a number of seconds.") from None
     return Endpoint(provider, url, key, seconds)

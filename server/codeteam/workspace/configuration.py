@@ -14,12 +14,16 @@ from typing import Any, get_type_hints
 
 import platformdirs
 
-from codeteam.domain.settings import Settings
+from codeteam.domain.settings import LANGUAGES, Settings
 from codeteam.workspace.reading import inside, read_regular
 
 _DEFAULTS = Settings()
 _TOML_LIMIT = 1024 * 1024
 _TEXT_LIMIT = 2000
+_TASTE_LIMIT = 200
+"""Characters of a setting that is told to the models."""
+_FOREIGN_TASTE = re.compile(r"[\w .,+#/()-]{0,60}")
+"""What a workspace may say there: a name and a version, no sentences to steer a model with."""
 _HUGE = 10**15
 """What no setting comes near; beyond it, whole numbers and fractions no longer convert into each other."""
 _NO_LIMIT_IS_ZERO = frozenset({"max_tokens", "max_cost", "max_seconds"})
@@ -131,7 +135,8 @@ def _tightened(base: Settings, wanted: Settings, where: str) -> tuple[Settings, 
 def _refusal(field: Field[Any], old: Any, new: Any) -> str:
     match field.metadata["tighten"]:
         case "taste":
-            return ""
+            fine = not isinstance(new, str) or _FOREIGN_TASTE.fullmatch(new)
+            return "" if fine else "may have 60 letters, digits and signs of .,+#/()- from a workspace"
         case "lower":
             fine = _limit(field.name, new) < _limit(field.name, old)
             return "" if fine else "may only be lowered by a workspace"
@@ -154,9 +159,16 @@ def _value(value: object, kind: type, field: Field[Any]) -> tuple[Any, str]:
     if kind is bool:
         return value, "" if isinstance(value, bool) else "must be true or false"
     if kind is str:
-        fine = isinstance(value, str) and len(value) <= _TEXT_LIMIT and all(ch.isprintable() for ch in value)
-        return value, "" if fine else f"must be a text of one line, at most {_TEXT_LIMIT} characters"
+        limit = _TASTE_LIMIT if field.metadata["tighten"] == "taste" else _TEXT_LIMIT
+        if not isinstance(value, str) or len(value) > limit or not all(ch.isprintable() for ch in value):
+            return None, f"must be a text of one line, at most {limit} characters"
+        return _language(value) if field.name == "language" else (value, "")
     return _number(value, kind, field)
+
+
+def _language(value: str) -> tuple[str, str]:
+    name = value.strip().lower()
+    return name, "" if name in LANGUAGES else f"must be one of {', '.join(LANGUAGES)}"
 
 
 def _number(value: object, kind: type, field: Field[Any]) -> tuple[Any, str]:
