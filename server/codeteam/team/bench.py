@@ -13,6 +13,7 @@ from codeteam.domain.events import StepFinished, StepStarted
 from codeteam.domain.evidence import Gate, RunResult, TestReport
 from codeteam.domain.findings import Finding
 from codeteam.domain.settings import Quality
+from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.team.crew import Record, Team
 from codeteam.team.examples import Examples
@@ -81,6 +82,8 @@ class Bench:
     """Test files that were seen to fail against a stub."""
     failing_before: frozenset[str] | None = None
     """The project's own tests that failed before the job; None until they were run."""
+    existing_tests: tuple[SourceFile, ...] = ()
+    """The project's own tests of this code, where they run by themselves."""
     dependency_findings: tuple[Finding, ...] = ()
     last_run: RunResult | None = None
     """How the draft under judgement ran, for the reviewer."""

@@ -6,7 +6,7 @@ It is there so that users can compare; the gates that judge the outcome are thos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
 from autogen_agentchat.base import Response, TaskResult
@@ -16,14 +16,15 @@ from autogen_agentchat.teams import SelectorGroupChat
 from autogen_core import CancellationToken
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, Review, Tests
-from codeteam.domain.errors import OutOfBudget
+from codeteam.domain.errors import CodeteamError, OutOfBudget
 from codeteam.domain.events import Drafted, Planned, Replied, SentBack, TestsWritten
 from codeteam.domain.evidence import Gate, RunResult, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
 from codeteam.models.catalog import Model
+from codeteam.models.steady import SteadyClient
 from codeteam.team import checks, context, replies, splice
-from codeteam.team.bench import Bench
+from codeteam.team.bench import Bench, Verdict
 from codeteam.team.budget import Budget
 from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
 from codeteam.team.gates import judge
@@ -72,18 +73,24 @@ class _Talk:
         # One voice a speaker, the selector with the architect's model: each counts what it uses.
         self._voices = {role: voice(models[role], role) for role in _DESCRIPTIONS if role in models}
         self._voices["selector"] = voice(models["architect"], "selector")
+        self.trouble: CodeteamError | None = None
+        """The first error of a speaker: AutoGen hands on only its text."""
 
     async def listen(self, token: CancellationToken, budget: Budget) -> Gate | None:
         await self.bench.executor.prepare(())
-        async for message in self._team().run_stream(task=self._opening(), cancellation_token=token):
-            if isinstance(message, TaskResult):
-                continue
-            self._hear(message, budget)
-            try:
+        try:
+            async for message in self._team().run_stream(task=self._opening(), cancellation_token=token):
+                if isinstance(message, TaskResult):
+                    continue
+                self._hear(message, budget)
                 budget.check()
-            except OutOfBudget as error:
-                await self._judged()
-                return Gate("budget", False, error.message)
+        except OutOfBudget as error:
+            await self._judged()
+            return Gate("budget", False, error.message)
+        except RuntimeError:
+            if self.trouble is None:
+                raise
+            raise self.trouble from None
         await self._judged()
         if self.done:
             return None
@@ -91,7 +98,8 @@ class _Talk:
 
     def _team(self) -> SelectorGroupChat:
         agents = [
-            AssistantAgent(
+            _Speaker(
+                self,
                 role,
                 self._voices[role],
                 description=_DESCRIPTIONS[role],
@@ -172,17 +180,19 @@ class _Talk:
             return "The code runs."
         if self.tests is None:
             return "The code runs; there are no tests yet."
-        await self._judged()
-        best = self.bench.best
-        if best and best.feedback is None and best.quality and best.quality >= self.bench.task.settings.asked_quality:
-            self.done = True
-            return "Everything passes. The work is done."
-        return best.feedback.text if best and best.feedback else "The tests ran."
+        found = await self._judged()
+        asked = self.bench.task.settings.asked_quality
+        if found is None or found.feedback is not None:
+            return found.feedback.text if found and found.feedback else "The tests ran."
+        if found.quality is None or found.quality < asked:
+            return "; ".join(f"{gate.name}: {gate.detail}" for gate in found.gates if not gate.passed)
+        self.done = True
+        return "Everything passes. The work is done."
 
-    async def _judged(self) -> None:
+    async def _judged(self) -> Verdict | None:
         """The pipeline's gates on the latest draft, with what was said in the place of new calls."""
         if self.draft is None or self.done:
-            return
+            return None
         bench = self.bench
         bench.plan = self.plan or default_plan(bench.task)
         bench.team = Team(self._no_plan, self._no_draft, self._same_tests, self._code_at_fault, self._last_review)
@@ -190,7 +200,7 @@ class _Talk:
         if self.tests is not None:
             bench.tests = asyncio.get_running_loop().create_future()
             bench.tests.set_result(self.tests)
-        await judge(bench, self.draft)
+        return await judge(bench, self.draft)
 
     async def _no_plan(self, history: Sequence[str]) -> Plan:
         return self.bench.plan
@@ -224,6 +234,24 @@ def _with_example(prompt: context.Prompt) -> str:
     )
 
 
+class _Speaker(AssistantAgent):
+    """An agent whose error is kept as it is."""
+
+    def __init__(self, talk: _Talk, name: str, client: SteadyClient, *, description: str, system_message: str) -> None:
+        super().__init__(name, client, description=description, system_message=system_message)
+        self._talk = talk
+
+    async def on_messages_stream(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
+        try:
+            async for message in super().on_messages_stream(messages, cancellation_token):
+                yield message
+        except CodeteamError as error:
+            self._talk.trouble = self._talk.trouble or error
+            raise
+
+
 class _ExecutorAgent(BaseChatAgent):
     """Runs the latest draft in the sandbox when it is given the word."""
 
@@ -236,7 +264,11 @@ class _ExecutorAgent(BaseChatAgent):
         return (TextMessage,)
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        return Response(chat_message=TextMessage(content=await self._talk.report(), source=self.name))
+        try:
+            return Response(chat_message=TextMessage(content=await self._talk.report(), source=self.name))
+        except CodeteamError as error:
+            self._talk.trouble = self._talk.trouble or error
+            raise
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Nothing is kept between turns."""

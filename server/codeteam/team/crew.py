@@ -24,7 +24,7 @@ from codeteam.team.roles import ask
 from codeteam.team.stall import signature
 
 _T = TypeVar("_T")
-_RESAMPLED = ("run", "examples", "tests", "scope")
+_RESAMPLED = ("run", "examples", "static", "tests", "scope")
 """Gates after which a weak model starts afresh, more boldly, rather than repair."""
 Record = Callable[[Event], None]
 
@@ -97,7 +97,10 @@ class _Crew:
                 files = splice.drafted_files(self._task, plan, replies.fences(text))
             except splice.OutOfScope as error:
                 return Feedback("scope", str(error), signature("scope", str(error)))
-            return Draft(iteration, files, replies.prose(text)[:1000])
+            # A correction often names only the file that changes; what it does not name stays as it was.
+            named = {file.path for file in files}
+            kept = tuple(file for file in draft.files if file.path not in named) if draft and feedback else ()
+            return Draft(iteration, (*kept, *files), replies.prose(text)[:1000])
 
         return await self._converse("developer", iteration, message, read, voice="bold" if resample else "developer")
 
@@ -139,6 +142,9 @@ class _Crew:
     ) -> Review:
         message = context.reviewer_message(self._task, plan, files, run, static)
         counts = self._models["reviewer"].traits.verdict_counts
+        if not counts and any(finding.severity is Severity.ERROR for finding in static):
+            # It cannot be approved, and what so weak a reviewer adds is not worth its time.
+            return verdict(ReviewReply(approved=False), (), static, counts)
         try:
             reply = await self._converse(
                 "reviewer", iteration, message, lambda text: replies.metadata(text, ReviewReply), schema=ReviewReply
@@ -175,7 +181,7 @@ class _Crew:
             model = self._models.get(voice or role, self._models[role])
             try:
                 reply = await ask(model, role, shown.system, messages, schema=schema)
-            except Exception as error:
+            except BaseException as error:  # a cancelled call is billed too
                 if usage := getattr(error, "usage", None):
                     self._budget.spend(usage)
                 raise

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult, TestReport
@@ -52,10 +55,13 @@ class Executor:
         self._language = LANGUAGES[task.settings.language]
         self._session: Session | None = None
         self._opened_for: str | None = None
+        self._declared = task.dependencies
         self._known: dict[str, tuple[Finding, ...]] = {}
         self.runs: list[RunResult] = []
         """Every run of the job, in order."""
         self.image = ""
+        self.unchecked = ""
+        """Why a static checker could not do its work on the last draft; empty when all did."""
 
     async def __aenter__(self) -> Executor:
         return self
@@ -71,18 +77,18 @@ class Executor:
         Packages that the workspace declares and that cannot be had are left out with a note; what the plan names
         and cannot be had comes back as problems, and then no session is open.
         """
-        declared = self._task.dependencies
-        prepared = await self._sandbox.prepare(tuple(dict.fromkeys((*declared, *requirements))))
-        if isinstance(prepared, tuple) and declared:
-            bad = {problem.requirement for problem in prepared}
-            left = tuple(line for line in declared if line not in bad)
-            if len(left) < len(declared) or not requirements:
-                missing = [line for line in declared if line in bad] or list(declared)
-                self._record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
-                left = left if len(left) < len(declared) else ()
-                prepared = await self._sandbox.prepare(tuple(dict.fromkeys((*left, *requirements))))
-        if isinstance(prepared, tuple):
-            return prepared
+        planned = {package_name(line) for line in requirements}
+        while isinstance(
+            prepared := await self._sandbox.prepare(tuple(dict.fromkeys((*self._declared, *requirements)))), tuple
+        ):
+            bad = {package_name(problem.requirement) for problem in prepared}
+            # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
+            missing = tuple(line for line in self._declared if package_name(line) in bad - planned)
+            if not missing and (bad & planned or not self._declared):
+                return prepared
+            missing = missing or self._declared
+            self._record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
+            self._declared = tuple(line for line in self._declared if line not in missing)
         if self._opened_for != prepared.key:
             await self._stack.aclose()
             limits = Limits(memory=self._task.settings.sandbox_memory * 1024 * 1024)
@@ -98,7 +104,7 @@ class Executor:
         new = {file.path: file for file in files if file.path.endswith(".py") and file.path not in self._before()}
         if not new:
             return tuple(files)
-        written = {path: file.text.encode("utf-8", "surrogateescape") for path, file in new.items()}
+        written = await self._without_idle_stars(iteration, new)
         for number, argv in enumerate(self._language.tidy_argvs(tuple(new), self._task.settings.style_guide)):
             outcome = await self._execute(
                 iteration,
@@ -113,6 +119,22 @@ class Executor:
             )
         tidied = {path: text for path, raw in outcome.files.items() if path in new and (text := _text(raw)).strip()}
         return tuple(SourceFile(file.path, tidied.get(file.path, file.text)) for file in files)
+
+    async def _without_idle_stars(self, iteration: int, new: Mapping[str, SourceFile]) -> dict[str, bytes]:
+        """The files without star imports that nothing uses: ruff does not remove those, and small models write them."""
+        texts = {path: file.text for path, file in new.items()}
+        bare = {path: plain for path, text in texts.items() if (plain := python_code.without_stars(text)) != text}
+        if bare:
+            command = Command(
+                argv=self._language.undefined_argv(tuple(bare)),
+                files={path: text.encode("utf-8", "surrogateescape") for path, text in bare.items()},
+                remove=(".",),
+                timeout=self._task.settings.execution_timeout,
+            )
+            outcome = await self._execute(iteration, "tidy", command)
+            if outcome.run.ok:
+                texts |= bare
+        return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
 
     async def run(self, iteration: int, files: Sequence[SourceFile]) -> RunResult:
         """Import every module that was written; `ok` only when all of it ran to the end."""
@@ -161,6 +183,7 @@ class Executor:
         own = {path: texts[path] for path in paths}
         roots = self._roots(files)
         said: dict[str, str] = {}
+        self.unchecked = ""
         for number, (name, argv) in enumerate(self._language.lint_argvs(paths)):
             # The files are written for the first checker and stand there for the next.
             first = number == 0
@@ -173,6 +196,9 @@ class Executor:
             )
             outcome = await self._execute(iteration, "static", command)
             said[name] = outcome.stdout.decode("utf-8", "replace")
+            if outcome.run.exit_code not in (0, 1) or outcome.run.timed_out or outcome.run.out_of_memory:
+                # No output of a checker that broke down must never look like a clean bill.
+                self.unchecked = f"{name} could not check the code: {_breakdown(outcome.run)}"
         return (*checks.ruff_findings(said["ruff"], own), *checks.mypy_findings(said["mypy"], own))
 
     async def examples(self, iteration: int, files: Sequence[SourceFile], examples: tuple[Example, ...]) -> TestReport:
@@ -247,3 +273,20 @@ def _text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return ""
+
+
+def package_name(requirement: str) -> str:
+    """The normalised name of a requirement line; the line itself when it is none."""
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return requirement
+
+
+def _breakdown(run: RunResult) -> str:
+    if run.timed_out:
+        return "it did not end in time"
+    if run.out_of_memory:
+        return "it needs more memory than the sandbox gives"
+    said = (run.stderr or run.stdout).strip().splitlines()
+    return said[-1][:200] if said else f"exit code {run.exit_code}"

@@ -39,7 +39,7 @@ async def judge(bench: Bench, draft: Draft) -> Verdict:
     review, feedback = await _review(bench, draft, gates)
     findings = checks.worst((), (*bench.dependency_findings, *review.findings))
     verdict = bench.keep(Verdict(draft, tuple(gates), review, findings=findings, feedback=feedback))
-    if feedback or asked < Quality.TESTED:
+    if feedback or asked < Quality.TESTED or bench.executor.unchecked:
         return verdict
     report, tests, feedback = await try_tests(bench, draft, gates)
     return bench.keep(Verdict(draft, tuple(gates), review, report, tests, findings, feedback))
@@ -103,8 +103,11 @@ async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review
         review = await bench.team.review(draft.iteration, bench.plan, draft.files, bench.last_run, static)
         bench.record(Reviewed(draft.iteration, review))
         said.append("approved" if review.approved else f"{len(review.findings)} findings")
-    gates.append(Gate("static", not errors, f"{len(errors)} errors of ruff and mypy" if errors else "clean"))
-    gates.append(Gate("review", review.approved, _review_detail(review, bool(errors))))
+    unchecked = bench.executor.unchecked
+    found = f"{len(errors)} errors of ruff and mypy" if errors else "clean"
+    gates.append(Gate("static", not errors and not unchecked, unchecked or found))
+    approved = review.approved and not unchecked
+    gates.append(Gate("review", approved, unchecked or _review_detail(review, bool(errors))))
     if bench.task.settings.require_docs:
         gates.append(Gate("docs", not docs, f"{len(docs)} without a docstring" if docs else "complete"))
     wanted = docs if bench.task.settings.require is Quality.PRODUCTION else ()
@@ -150,7 +153,9 @@ async def judge_tests(bench: Bench, draft: Draft) -> Verdict:
     if tests is None:
         gates.append(Gate("tests", False, "the tests pass even against an empty implementation"))
         return Verdict(draft, tuple(gates))
+    bench.keep(Verdict(draft, tuple(gates), tests=tests))
     report = await run_tests(bench, draft, tests)
+    bench.keep(Verdict(draft, tuple(gates), report=report, tests=tests))
     if not report.ok:
         tests, report = await arbitrated(bench, draft, tests, report)
     detail = score(report) if report.ok else f"{score(report)}: the tester holds the code to be wrong"

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
-from codeteam.domain.evidence import Evidence, Gate
+from codeteam.domain.evidence import Evidence, Gate, RunResult
 from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
@@ -29,6 +30,8 @@ from codeteam.team.splice import before_text
 
 _BOLD = 0.7
 """Temperature of a weak developer's further samples: pass@5 was measured there."""
+_EVIDENCE = 8_000
+"""Characters of each run's output that a proposal carries."""
 _LONGEST_REQUIREMENT = 1_000_000
 
 
@@ -62,19 +65,16 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
             notes.append(event.message)
         record(event)
 
-    opened = await _open_models(task, models)
     async with Executor(task, sandbox, noting, secrets.token_hex(16)) as executor:
         examples = read_examples(task.requirement)
         for line in examples.left_out:
             noting(Noted(f"An example that cannot be read with certainty is left out: {line[:200]}"))
-        team = assemble(task, opened, budget, noting)
-        bench = Bench(task, team, executor, noting, examples, Plan("", ()))
+        opened: dict[str, Model] = {}
+        bench = Bench(task, assemble(task, opened, budget, noting), executor, noting, examples, Plan("", ()))
         try:
             async with asyncio.timeout(budget.seconds_left) as limit:
-                if task.settings.order is Order.CONVERSATION and task.intent is Intent.IMPLEMENT:
-                    stopped = await conversation(bench, opened, budget)
-                else:
-                    stopped = await pipeline(bench)
+                opened |= await _open_models(task, models)
+                stopped = await _arranged(bench, opened, budget)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -85,6 +85,16 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
             # What ran by then was worked for and paid for: it is proposed, below the quality asked for.
             stopped = Gate("sandbox" if isinstance(error, SandboxUnavailable) else "model", False, str(error))
         return _finished(bench, stopped, budget, tuple(notes))
+
+
+async def _arranged(bench: Bench, models: Mapping[str, Model], budget: Budget) -> Gate | None:
+    if bench.task.settings.order is Order.CONVERSATION:
+        if bench.task.intent is Intent.IMPLEMENT:
+            return await conversation(bench, models, budget)
+        bench.record(
+            Noted(f"The conversation only implements; to {bench.task.intent.value}, the pipeline is used.")
+        )
+    return await pipeline(bench)
 
 
 def _refuse_bad_input(task: Task) -> None:
@@ -129,7 +139,7 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         usage=budget.usage,
         seconds=round(budget.seconds, 3),
         image=bench.executor.image,
-        runs=tuple(bench.executor.runs),
+        runs=tuple(_brief(run) for run in bench.executor.runs),
         tests=best.report if best else None,
         gates=gates,
         prompts=tuple((role, context.prompt_of(task, role).sha256) for role in context.ROLES),
@@ -148,6 +158,11 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         "" if accepted else why or "the quality asked for was not reached",
         _summary(bench, files),
     )
+
+
+def _brief(run: RunResult) -> RunResult:
+    """The run with the ends of its output: the whole is in its own event, and a proposal must stay small."""
+    return replace(run, stdout=run.stdout[-_EVIDENCE:], stderr=run.stderr[-_EVIDENCE:])
 
 
 def _accepted(bench: Bench, stopped: Gate | None) -> bool:

@@ -15,9 +15,10 @@ from codeteam.domain.settings import Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.sandbox.interface import DependencyProblem
-from codeteam.team import python_code
+from codeteam.team import checks, python_code
 from codeteam.team.bench import Bench, Verdict
 from codeteam.team.crew import default_plan
+from codeteam.team.executor import package_name
 from codeteam.team.gates import judge, judge_tests
 from codeteam.team.stall import Progress
 
@@ -106,13 +107,15 @@ async def _dependencies(bench: Bench) -> None:
         await _design(bench, [_said(problems)])
         if not (problems := await _prepare(bench, bench.plan)):
             return
-    bad = {problem.requirement for problem in problems}
-    left = tuple(line for line in bench.plan.dependencies if line not in bad)
-    plan = bench.plan
-    bench.plan = Plan(plan.approach, plan.files, left if len(left) < len(plan.dependencies) else (), plan.criteria)
-    bench.dependency_findings = tuple(_dependency_finding(bench.plan, problem) for problem in problems)
-    bench.record(Noted(_said(problems)))
-    await _prepare(bench, bench.plan)
+    findings: list[Finding] = []
+    while problems:
+        plan, bad = bench.plan, {package_name(problem.requirement) for problem in problems}
+        left = tuple(line for line in plan.dependencies if package_name(line) not in bad)
+        bench.plan = replace(plan, dependencies=left if len(left) < len(plan.dependencies) else ())
+        findings += [_dependency_finding(plan, problem) for problem in problems]
+        bench.record(Noted(_said(problems)))
+        problems = await _prepare(bench, bench.plan)
+    bench.dependency_findings = tuple(findings[: checks.MOST_FINDINGS])
 
 
 async def _prepare(bench: Bench, plan: Plan) -> tuple[DependencyProblem, ...]:

@@ -257,3 +257,14 @@ def without_functions(text: str, names: Iterable[str]) -> str:
             )
             lines[first - 1 : node.end_lineno] = [filler, *[""] * ((node.end_lineno or first) - first)]
     return "".join(lines)
+
+
+def without_stars(text: str) -> str:
+    """The source without `from module import *` at its top level; unchanged when it has none, or does not parse."""
+    tree = parse(text)
+    lines = text.split("\n")
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[number] = "\0"
+    return "\n".join(line for line in lines if line != "\0")

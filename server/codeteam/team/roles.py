@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -67,6 +68,10 @@ async def ask(
                     text = final.content if isinstance(final, TextMessage) else ""
     except ModelUnavailable as error:
         error.usage = cost(client.usage, model.traits)
+        raise
+    except asyncio.CancelledError as error:
+        # What was used by then is billed all the same; the exception carries it to whoever counts.
+        error.usage = cost(client.usage, model.traits)  # type: ignore[attr-defined]
         raise
     return Reply(without_thoughts(text), cost(client.usage, model.traits), time.monotonic() - started, model.spec)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -42,18 +41,31 @@ async def try_tests(
     if report.ok:
         gates.append(Gate("tests", True, score(report)))
         return report, tests, None
-    bench.sent_back |= {case.name for case in failing_cases(report)}
+    if not _names(tests):
+        gates.append(Gate("tests", False, "no test is left that holds"))
+        return report, None, None
+    bench.sent_back |= _failures(report)
     return report, tests, failed(gates, "tests", test_feedback(report), score(report))
 
 
 def _again(bench: Bench, report: TestReport) -> bool:
-    return any(case.name in bench.sent_back for case in failing_cases(report))
+    return bool(_failures(report) & bench.sent_back)
+
+
+def _failures(report: TestReport) -> set[str]:
+    """What failed: names of tests, or what kept all of them from a report."""
+    return {case.name for case in failing_cases(report)} or {report.problem}
+
+
+def _names(tests: Tests) -> frozenset[str]:
+    return frozenset(name for file in tests.files for name in python_code.names_of_tests(file.text))
 
 
 async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
     """The tester's tests, and those the project has of this code: what passed before must pass still."""
-    existing = [file for file in bench.task.neighbours if python_code.is_test(file.path)]
-    known = await _failing_before(bench, existing)
+    if bench.failing_before is None:
+        await _look_at_the_old_tests(bench)
+    existing, known = bench.existing_tests, bench.failing_before or frozenset()
     with bench.step("executor", draft.iteration, "running the tests") as said:
         report = await bench.executor.tests(draft.iteration, draft.files, [*tests.files, *existing], "tests")
         report = replace(report, cases=tuple(case for case in report.cases if case.name not in known))
@@ -62,16 +74,20 @@ async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
     return report
 
 
-async def _failing_before(bench: Bench, existing: Sequence[SourceFile]) -> frozenset[str]:
-    """Names of the project's own tests that fail on the code as it was: not the draft's doing."""
-    if bench.failing_before is None:
-        bench.failing_before = frozenset()
-        if any(python_code.names_of_tests(file.text) for file in existing):
-            with bench.step("executor", 0, "running the project's tests on the code as it was") as said:
-                report = await bench.executor.tests(0, (), existing, "tests")
-                bench.failing_before = frozenset(case.name for case in failing_cases(report))
-                said.append(score(report))
-    return bench.failing_before
+async def _look_at_the_old_tests(bench: Bench) -> None:
+    """Which of the project's own tests of this code pass before the job: only those can show what a draft broke."""
+    bench.failing_before = frozenset()
+    existing = tuple(file for file in bench.task.neighbours if python_code.is_test(file.path))
+    if not any(python_code.names_of_tests(file.text) for file in existing):
+        return
+    with bench.step("executor", 0, "running the project's tests on the code as it was") as said:
+        report = await bench.executor.tests(0, (), existing, "tests")
+        said.append(score(report))
+    if report.problem:
+        bench.record(Noted(f"The project's own tests are left out, as they do not run by themselves: {report.problem}"))
+        return
+    bench.existing_tests = existing
+    bench.failing_before = frozenset(case.name for case in failing_cases(report))
 
 
 async def _true_of_the_old(bench: Bench, tests: Tests) -> Tests:
@@ -134,7 +150,8 @@ async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestRepor
     """Ask the tester who is wrong before the developer is sent back a second time for the same test."""
     failing = failing_cases(report)
     with bench.step("tester", draft.iteration, "deciding whether test or code is at fault") as said:
-        fault = await bench.team.arbitrate(bench.plan, tests, _assertions(failing))
+        shown = _assertions(failing) or f"{report.problem}\n{tail(report.run.stderr)}"
+        fault = await bench.team.arbitrate(bench.plan, tests, shown)
         said.append(f"the {'test' if fault.in_test else 'code'} is: {fault.reason}")
     if not fault.in_test:
         return tests, report
@@ -143,6 +160,8 @@ async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestRepor
         names = {_function(case.name) for case in failing}
         bench.record(Noted(f"Left out, as the tester found them wrong: {', '.join(sorted(names))}."))
         corrected = _without(tests, names)
+    if not _names(corrected):
+        corrected = await bench.team.write_tests(bench.plan, f"You found your tests to be wrong: {fault.reason}")
     bench.tests = bench.announced = _done(corrected)
     bench.record(TestsWritten(corrected))
     believed = await believed_tests(bench, draft)
@@ -176,7 +195,7 @@ def _assertions(failing: Sequence[TestCase]) -> str:
 
 
 def _function(name: str) -> str:
-    return re.split(r"[\[:]", name.rpartition("::")[2])[0]
+    return name.partition("::")[2].partition("[")[0]
 
 
 def asserted(message: str) -> str:
