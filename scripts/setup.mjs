@@ -16,7 +16,7 @@ export async function main() {
 export async function setUp({ env = process.env, model = true } = {}) {
   await preparePython();
   await prepareEngine();
-  await codeteam(['sandbox', 'build', '--from', 'auto'], env, 'The image of the sandbox could not be made');
+  await codeteam(['sandbox', 'build', '--from', 'auto', '--if-missing'], env, 'The image of the sandbox could not be made');
   if (model) await codeteam(['model', 'pull', MODEL], env, 'The embedded model could not be fetched');
 }
 

@@ -79,3 +79,9 @@ def test_a_damaged_history_and_wrong_settings(place: Place) -> None:
     assert found["settings"]["status"] == "warn"
     assert "colour" in found["settings"]["detail"]
     assert "developer.md" in found["settings"]["detail"]
+
+
+def test_the_disk_is_that_of_the_folder_that_was_chosen(place: Place) -> None:
+    _, found = checks(well(place).with_environ(DOCKER_HOST="unix:///nothing.sock", CODETEAM_CACHE="/proc/cache"))
+    assert found["disk"]["status"] == "fail"  # a file system that has no room at all
+    assert "/proc/cache" in found["disk"]["detail"]

@@ -117,6 +117,16 @@ class TestRun:
         assert done.returncode == 0
         assert b"removed" in done.stderr
 
+    def test_build_if_missing_makes_nothing_anew(self, tmp_path: Path) -> None:
+        built = codeteam("build", "--from", "host")
+        # were it made anew, it would have to be asked for at this address, where there is none
+        done = codeteam(
+            "build", "--if-missing", "--from", "registry", "--reference", "127.0.0.1:9/none:1",
+            CODETEAM_CACHE=str(tmp_path / "cache"),
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, built.stdout)
+        assert (tmp_path / "cache").is_dir()
+
     def test_build(self) -> None:
         done = codeteam("build", "--from", "host")
         assert done.returncode == 0

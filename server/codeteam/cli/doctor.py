@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from codeteam.cli.options import with_model
 from codeteam.cli.terminal import harmless, put, put_json
 from codeteam.domain.errors import CodeteamError
@@ -186,7 +184,9 @@ def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
 
 
 def _disk(environ: Mapping[str, str]) -> Iterator[Check]:
-    places = (state_dir(environ), platformdirs.user_cache_path("codeteam", appauthor=False))
+    from codeteam.sandbox.choose import cache_folder  # noqa: PLC0415 - Docker's SDK takes its time
+
+    places = (state_dir(environ), cache_folder(environ))
     free, place = min((shutil.disk_usage(_existing(place)).free, place) for place in places)
     detail = f"{free / 1e9:.1f} GB free for {place}"
     status = "fail" if free < _NO_DISK else "warn" if free < _LITTLE_DISK else "ok"

@@ -46,6 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a registry's image, this machine's own Python, or Debian packages; auto: the first that works",
     )  # fmt: skip
     build.add_argument("--reference", default="", metavar="REF", help="image to pull, best with its digest")
+    build.add_argument("--if-missing", action="store_true", help="do nothing when there is an image that will do")
     build.set_defaults(run=_build)
     prune = actions.add_parser("prune", help="remove what crashed runs left behind", allow_abbrev=False)
     prune.add_argument("--volumes", action="store_true", help="also all fetched packages that nothing uses now")
@@ -138,7 +139,7 @@ def _report(outcome: Outcome, timeout: float, settings: Settings) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     async def build(sandbox: DockerSandbox) -> int:
-        made = await sandbox.build(args.source, args.reference)
+        made = await sandbox.build(args.source, args.reference, again=not args.if_missing)
         put(f"{made.shown}\n")
         return 0
 

@@ -23,20 +23,26 @@ def open_sandbox(
     start ahead of need.
     """
     if settings.sandbox is SandboxKind.LOCAL:
-        return LocalSandbox(home=home, cache=_cache(), environ=environ, limits=_limits(settings))
+        return LocalSandbox(home=home, cache=cache_folder(environ), environ=environ, limits=_limits(settings))
     return open_docker(settings, environ=environ, spares=spares)
 
 
 def open_docker(settings: Settings, *, environ: Mapping[str, str] = os.environ, spares: int = 0) -> DockerSandbox:
     """The Docker sandbox, whatever the settings say of its kind."""
     return DockerSandbox(
-        cache=_cache(), environ=environ, image=settings.sandbox_image, limits=_limits(settings), spares=spares
+        cache=cache_folder(environ),
+        environ=environ,
+        image=settings.sandbox_image,
+        limits=_limits(settings),
+        spares=spares,
     )
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where what can be fetched again lies: `CODETEAM_CACHE`, or the user's cache directory."""
+    chosen = environ.get("CODETEAM_CACHE", "")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("codeteam", appauthor=False)
 
 
 def _limits(settings: Settings) -> Limits:
     return Limits(memory=settings.sandbox_memory * 1024 * 1024)
-
-
-def _cache() -> Path:
-    return Path(platformdirs.user_cache_dir("codeteam", appauthor=False))

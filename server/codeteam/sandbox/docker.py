@@ -97,13 +97,13 @@ class DockerSandbox:
         finally:
             await session.close()
 
-    async def build(self, source: str, reference: str = "") -> Image:
-        """Make the image anew; `source` is one of `image.SOURCES`.
+    async def build(self, source: str, reference: str = "", *, again: bool = True) -> Image:
+        """Make the image anew, or without `again` only when there is none; `source` is one of `image.SOURCES`.
 
         Raises:
             SandboxUnavailable: it cannot be made this way.
         """
-        return await image.build(self._engine, self._cache, source, reference)
+        return await image.build(self._engine, self._cache, source, reference, again=again)
 
     async def prune(self, *, every_volume: bool = False) -> prune.Pruned:
         """Remove what crashed runs left; with `every_volume` also all packages that no container uses.

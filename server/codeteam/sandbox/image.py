@@ -98,9 +98,11 @@ async def build(
         SandboxUnavailable: it cannot be made this way.
     """
     async with locked(cache / "image.lock"):
-        if source == "auto":
-            found = None if again else await find(engine, repository=repository)
-            made = found or await _first_that_works(engine, reference, repository)
+        found = None if again else await find(engine, repository=repository)
+        if found is not None:
+            made = found
+        elif source == "auto":
+            made = await _first_that_works(engine, reference, repository)
         else:
             made = await _MAKERS[source](engine, reference, repository)
         await engine.call(lambda api: api.tag(made.id, repository, CURRENT))

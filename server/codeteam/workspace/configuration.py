@@ -135,8 +135,8 @@ def _tightened(base: Settings, wanted: Settings, where: str) -> tuple[Settings, 
 def _refusal(field: Field[Any], old: Any, new: Any) -> str:
     match field.metadata["tighten"]:
         case "taste":
-            fine = not isinstance(new, str) or _FOREIGN_TASTE.fullmatch(new)
-            return "" if fine else "may have 60 letters, digits and signs of .,+#/()- from a workspace"
+            harmless = not isinstance(new, str) or _FOREIGN_TASTE.fullmatch(new) is not None
+            return "" if harmless else "may have 60 letters, digits and signs of .,+#/()- from a workspace"
         case "lower":
             fine = _limit(field.name, new) < _limit(field.name, old)
             return "" if fine else "may only be lowered by a workspace"
