@@ -32,10 +32,16 @@ async def engine_at(
     argv: tuple[str, ...] = ODD,
     environ: Mapping[str, str] | None = None,
     remember: bool = True,
+    grace: float = 30.0,
 ) -> AsyncIterator[WorkerEngine]:
     history = History(home) if remember else None
     engine = WorkerEngine(
-        home=home, environ=os.environ if environ is None else environ, history=history, jobs=jobs, argv=argv
+        home=home,
+        environ=os.environ if environ is None else environ,
+        history=history,
+        jobs=jobs,
+        argv=argv,
+        grace=grace,
     )
     try:
         yield engine

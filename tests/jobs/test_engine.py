@@ -111,6 +111,17 @@ async def test_a_worker_that_will_not_stop_is_killed_with_what_it_started(tmp_pa
         assert notes(await all_events(engine, "b")) == ["again"]
 
 
+@pytest.mark.parametrize("order", ["deaf 600", "spin 600"])
+async def test_a_worker_that_is_stuck_beyond_the_limit_of_time_is_ended(tmp_path: Path, order: str) -> None:
+    async with engine_at(tmp_path, grace=0.5) as engine:
+        await engine.submit(odd_task(f"note on; {order}", settings=Settings(max_seconds=1)))
+        last = (await all_events(engine))[-1]
+        assert isinstance(last, Failed)
+        assert last.kind == "max_seconds"
+        await engine.submit(odd_task("note again", "b"))
+        assert notes(await all_events(engine, "b")) == ["again"]
+
+
 async def test_cancel_while_the_worker_still_loads(tmp_path: Path) -> None:
     slow = (*ODD, "spin", "1")
     async with engine_at(tmp_path, argv=slow) as engine:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from codeteam.domain.errors import BadInput, WorkerDied
-from codeteam.domain.events import Cancelled, Event, Failed, Noted, Queued
+from codeteam.domain.events import Cancelled, Event, Failed, Noted, Proposed, Queued, StepFinished
 from codeteam.domain.task import Task
 from codeteam.jobs.feed import Feed
 from codeteam.jobs.history import History
@@ -22,6 +22,8 @@ from codeteam.wire import Happened, Run, Stop
 
 STOP_SECONDS = 1.5
 """How long a worker may take to stop by itself; with the kill after it, a job ends within two seconds."""
+GRACE_SECONDS = 30.0
+"""How long after its limit of time a job may take to end by itself."""
 KEPT_FEEDS = 32
 """Ended jobs whose events can still be asked for; the history has them all."""
 
@@ -46,11 +48,13 @@ class WorkerEngine:
         history: History | None,
         jobs: int = 2,
         argv: Sequence[str] = WORKER,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         """`home` is the state directory; `environ` goes to the workers; without `history` nothing is remembered."""
         self.slots = jobs
         """Jobs that run at once; may be changed at any time."""
         self._argv = tuple(argv)
+        self._grace = grace
         self._home = home
         self._environ = {**environ, "CODETEAM_HOME": str(home)}
         self._default_model = environ.get("CODETEAM_MODEL", "")
@@ -192,9 +196,16 @@ class WorkerEngine:
             if not running.feed.ending:  # cancelled while the worker loaded
                 running.sent = True
                 await worker.send(Run(running.feed.task))
-            while not running.feed.ending:
-                running.feed.put(await self._next_event(worker, running.feed.task.job))
-                began = True
+            # The team keeps its own limit; a worker that is stuck in a computation cannot, and is ended from here.
+            limit = running.feed.task.settings.max_seconds
+            async with asyncio.timeout(limit + self._grace if limit else None):
+                while not running.feed.ending:
+                    running.feed.put(await self._next_event(worker, running.feed.task.job))
+                    began = True
+        except TimeoutError:
+            await worker.kill()
+            said = f"The job went on past its limit of {limit:g} seconds, and its worker was ended."
+            raise WorkerDied(said, "Raise it with --max-seconds or codeteam.maxSeconds.", "max_seconds") from None
         except WorkerDied:
             await worker.kill()
             if began or running.cancelled or not retry:
@@ -219,6 +230,13 @@ class WorkerEngine:
                 )
             case Noted():
                 return Noted(self._redactor.text(event.message))
+            case StepFinished():
+                return dataclasses.replace(event, message=self._redactor.text(event.message))
+            case Proposed(proposal):
+                notes = tuple(self._redactor.text(note) for note in proposal.evidence.notes)
+                evidence = dataclasses.replace(proposal.evidence, notes=notes)
+                stopped_by = self._redactor.text(proposal.stopped_by)
+                return Proposed(dataclasses.replace(proposal, evidence=evidence, stopped_by=stopped_by))
             case _:
                 return event
 
