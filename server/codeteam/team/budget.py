@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from codeteam.domain.errors import OutOfBudget
 from codeteam.domain.evidence import Usage
 from codeteam.domain.settings import Settings
+from codeteam.models.catalog import Model
+
+
+def unpriced(settings: Settings, models: Iterable[Model]) -> str:
+    """What is to be said when there is a limit of cost, but what some models cost is not known; else empty."""
+    unknown = {model.spec: None for model in models if None in (model.traits.input_price, model.traits.output_price)}
+    if not settings.max_cost or not unknown:
+        return ""
+    return (
+        f"The limit of ${settings.max_cost:g} cannot be kept for {', '.join(unknown)}: the price is not known. "
+        "Only the other models' calls count; --max-tokens limits all."
+    )
 
 
 class Budget:
@@ -17,6 +29,8 @@ class Budget:
         self._clock = clock
         self._start = clock()
         self.usage = Usage()
+        self.known_cost = 0.0
+        """US dollars of the calls whose price is known."""
 
     @property
     def seconds(self) -> float:
@@ -32,6 +46,7 @@ class Budget:
     def spend(self, usage: Usage) -> None:
         """Count a call, or a failed one that was billed."""
         self.usage += usage
+        self.known_cost += usage.cost or 0.0
 
     def check(self) -> None:
         """Before a call.
@@ -46,9 +61,9 @@ class Budget:
                 "Raise it with --max-tokens or codeteam.maxTokens.",
                 "max_tokens",
             )
-        if settings.max_cost and self.usage.cost is not None and self.usage.cost >= settings.max_cost:
+        if settings.max_cost and self.known_cost >= settings.max_cost:
             raise OutOfBudget(
-                f"The limit of ${settings.max_cost:g} is reached (${self.usage.cost:.4f} spent).",
+                f"The limit of ${settings.max_cost:g} is reached (${self.known_cost:.4f} spent).",
                 "Raise it with --max-cost or codeteam.maxCost.",
                 "max_cost",
             )

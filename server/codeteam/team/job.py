@@ -20,7 +20,7 @@ from codeteam.models.catalog import Model, Models
 from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
 from codeteam.team.bench import Bench
-from codeteam.team.budget import Budget
+from codeteam.team.budget import Budget, unpriced
 from codeteam.team.conversation import conversation
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
@@ -74,6 +74,8 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
         try:
             async with asyncio.timeout(budget.seconds_left) as limit:
                 opened |= await _open_models(task, models)
+                if note := unpriced(task.settings, opened.values()):
+                    noting(Noted(note))
                 stopped = await _arranged(bench, opened, budget)
         except TimeoutError:
             if not limit.expired():
@@ -91,9 +93,7 @@ async def _arranged(bench: Bench, models: Mapping[str, Model], budget: Budget) -
     if bench.task.settings.order is Order.CONVERSATION:
         if bench.task.intent is Intent.IMPLEMENT:
             return await conversation(bench, models, budget)
-        bench.record(
-            Noted(f"The conversation only implements; to {bench.task.intent.value}, the pipeline is used.")
-        )
+        bench.record(Noted(f"The conversation only implements; to {bench.task.intent.value}, the pipeline is used."))
     return await pipeline(bench)
 
 
