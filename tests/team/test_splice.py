@@ -280,9 +280,10 @@ def test_what_may_be_written() -> None:
     blocks = [
         fence("near.py", "def g():\n    return 1\n"),
         fence("new/a.py", DONE),
-        fence("tests/test_old.py", "def test_g():\n    assert 1\n"),
     ]
-    assert len(draft(task, *blocks)) == 3
+    assert len(draft(task, *blocks)) == 2
+    with pytest.raises(OutOfScope, match="the tester writes those"):
+        draft(task, fence("tests/test_old.py", "def test_g():\n    assert 1\n"))
     with pytest.raises(OutOfScope, match="no longer has g"):
         draft(task, fence("near.py", "def h(): ...\n"))
 

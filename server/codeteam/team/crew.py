@@ -224,7 +224,9 @@ def read_plan(task: Task, text: str) -> Plan:
     interfaces: dict[str, str] = {}
     for fence in replies.fences(text):
         if fence.path and fence.language != "json":
-            interfaces[fence.path.removeprefix("./")] = fence.text
+            # Bodies are taken out: the tester is shown this, and must not see code.
+            outline = python_code.rough_signatures(fence.text) if fence.path.endswith(".py") else fence.text
+            interfaces[fence.path.removeprefix("./")] = outline
     files = [
         PlannedFile(path, item.purpose, interfaces.get(path, ""))
         for item in reply.files

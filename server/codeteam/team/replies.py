@@ -39,11 +39,13 @@ _KEYED_PATH = re.compile(
     re.IGNORECASE,
 )
 _PATH = re.compile(rf"(?:[A-Za-z]:)?[^\s`\"'<>|*?=:{{}}]+{_ENDING}", re.IGNORECASE)
+_MARKS = " \t#*>+-\"'`:"
 _LEAD_IN = re.compile(
-    r"[\s#*>+\-]*(?:\d{1,3}[.)]\s*)?[\s*_\"'`]*(?:(?:(?:new|updated|full)\s+)?(?:file(?:name)?|path|module)\s*:?\s*)?"
-    rf"[`*_\"']*(?P<path>[\w./\\~\-]+{_ENDING})[`*_\"':]*\s*(?:\((?:new|updated|changed|modified|full)[^()]{{0,30}}\))?[\s`*:]*",
+    r"(?:\d{1,3}[.)] {0,3})?(?:(?:(?:new|updated|full) )?(?:file(?:name)?|path|module) {0,3}:? {0,3})?[`*_\"']{0,3}"
+    rf"(?P<path>[\w./\\~\-]{{1,200}}?{_ENDING})",
     re.IGNORECASE,
 )
+_REMARK = re.compile(r"\((?:new|updated|changed|modified|full)[^()]{0,30}\)$", re.IGNORECASE)
 _PATH_COMMENT = re.compile(
     rf"\s*(?:#|//|--|<!--)\s*(?:(?:file(?:name)?|path)\s*:\s*)?`?(?P<path>[\w./\\~\-]+{_ENDING})`?\s*(?:-->)?\s*",
     re.IGNORECASE,
@@ -187,7 +189,11 @@ def _named(words: str) -> tuple[str, str]:
 
 
 def _lead_path(lead: str) -> str:
-    match = _LEAD_IN.fullmatch(lead) if len(lead) <= _LONGEST_NAMING else None
+    if len(lead) > _LONGEST_NAMING:
+        return ""
+    # The marks are stripped first: in the pattern, runs of them would make it try every way to divide them.
+    plain = _REMARK.sub("", lead.strip(_MARKS)).strip(_MARKS)
+    match = _LEAD_IN.fullmatch(plain) or _LEAD_IN.fullmatch(plain.strip(f"{_MARKS}_"))
     return match["path"] if match else ""
 
 
@@ -363,4 +369,9 @@ def _is_odd(name: str) -> bool:
 
 
 def _is_odd_part(part: str) -> bool:
-    return part.startswith((".", "-", " ")) or part.endswith((" ", ".")) or bool(_RESERVED.fullmatch(part))
+    return (
+        len(part.encode()) > 200
+        or part.startswith((".", "-", " "))
+        or part.endswith((" ", "."))
+        or bool(_RESERVED.fullmatch(part))
+    )

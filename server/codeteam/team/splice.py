@@ -118,10 +118,10 @@ def _allowed(task: Task, plan: Plan, name: str) -> str:
         raise OutOfScope(f"Only {task.document.path} may change; you wrote {path}.")
     if task.document and path == task.document.path and path.lower().endswith(_PROSE) and path not in planned:
         raise OutOfScope(f"{path} is the requirement, which stays as it is. Write only the code.")
+    if python_code.is_test(path) and path not in planned and not (task.document and path == task.document.path):
+        raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
     if path in given:
         return path
-    if python_code.is_test(path) and path not in planned:
-        raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
     if (other := _in_the_way(path, (*task.listing, *given))) and other == path:
         raise OutOfScope(f"{path} exists in the workspace and was not shown to you, so it may not be replaced.")
     if other:
@@ -159,7 +159,7 @@ def _placed(task: Task, path: str, text: str) -> str:
 def _with_first_line(before: str, text: str) -> str:
     """A first line that names the file was read as the block's path; where it is the file's own, it stays."""
     first = before.removeprefix("\ufeff").partition("\n")[0].rstrip("\r")
-    if _PATH_COMMENT.fullmatch(first) and text.partition("\n")[0].strip() != first.strip():
+    if len(first) < 300 and _PATH_COMMENT.fullmatch(first) and text.partition("\n")[0].strip() != first.strip():
         return f"{first}\n{text}"
     return text
 
