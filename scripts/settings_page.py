@@ -49,10 +49,22 @@ def page() -> str:
         "|---|---|",
         "| `CODETEAM_MODEL` | model of the team where no setting names one |",
         "| `CODETEAM_BASE_URL` | address of the server for `compatible/NAME` |",
-        "| `CODETEAM_API_KEY` | key for `compatible/NAME` |",
-        "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY`, `AZURE_OPENAI_API_KEY` | the providers' own |",
+        "| `CODETEAM_API_KEY` | key for `compatible/NAME`; sent to no other provider |",
+        "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY` or `GOOGLE_API_KEY`, `AZURE_OPENAI_API_KEY` "
+        "| the providers' own keys |",
+        "| `OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` "
+        "| address of the provider, where it is not the usual one |",
+        "| `AZURE_OPENAI_ENDPOINT` | address of your Azure OpenAI resource, needed for `azure/DEPLOYMENT` |",
+        "| `OPENAI_API_VERSION` or `AZURE_OPENAI_API_VERSION` | version of Azure's interface |",
+        "| `OLLAMA_HOST` | where Ollama listens, where it is not `127.0.0.1:11434` |",
+        "| `CODETEAM_MODEL_TIMEOUT` | seconds that a model's server may be silent: 300 for the providers, "
+        "600 for `ollama/` and `compatible/` |",
+        "| `CODETEAM_MODEL_FILE` | a copy of the embedded model's file, taken instead of fetching it |",
+        "| `HF_ENDPOINT` | mirror of huggingface.co that the embedded model is fetched from |",
+        "| `CODETEAM_CONFIG` | your configuration folder: `settings.toml`, `prompts/` |",
         "| `CODETEAM_HOME` | folder of state: history, logs |",
-        "| `CODETEAM_CACHE` | folder of caches: models, packages |",
+        "| `CODETEAM_CACHE` | folder of what can be fetched again: embedded models, locks of packages, packages of the "
+        "local sandbox; wheels stay in uv's own cache, images and volumes with the Docker engine |",
         "| `DOCKER_HOST` | the engine, where it is not the usual one |",
         "",
     ]

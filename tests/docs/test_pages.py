@@ -7,6 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from codeteam.cli.result import Result, as_json
+from codeteam.domain.artifacts import FileChange, Proposal, Status
+from codeteam.domain.events import Proposed
+from codeteam.domain.evidence import Evidence, RunResult
+from codeteam.domain.task import Intent, Task
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -33,6 +39,29 @@ def test_links_and_named_files_exist() -> None:
                 if not known:
                     missing.append(f"{page.name}: {name}")
     assert not missing
+
+
+def test_every_variable_that_is_read_is_on_the_settings_page() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    read: set[str] = set()
+    for module in (ROOT / "server" / "codeteam").glob("**/*.py"):
+        read |= set(re.findall(r'environ\.get\("(\w+)"', module.read_text("utf-8")))
+        read |= set(re.findall(r'"(\w+_API_KEY)"', module.read_text("utf-8")))
+    assert {"CODETEAM_HOME", "OLLAMA_HOST", "CODETEAM_API_KEY"} <= read
+    assert not [name for name in sorted(read - {"PATH"}) if f"`{name}`" not in page]
+
+
+def test_every_key_of_the_json_result_is_in_the_protocol() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    shape = page.partition("### The JSON result")[2].partition("### ")[0]
+    run = RunResult(("true",), 0)
+    proposal = Proposal(
+        Status.ACCEPTED, None, (FileChange("a.py", "", is_new=True),), (), Evidence(runs=(run,)), "", ""
+    )
+    result = Result(Task("abcdefghijkl", Intent.IMPLEMENT, "x"), Proposed(proposal), proposal.evidence)
+    found = as_json(result, applied=False)
+    keys = {*found, *found["evidence"], *found["evidence"]["runs"][0], *found["files"][0]}
+    assert not [key for key in sorted(keys) if not re.search(rf"\b{key}\b", shape)]
 
 
 def test_every_command_of_the_readme_is_one(tmp_path: Path) -> None:
