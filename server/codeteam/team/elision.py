@@ -8,7 +8,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from codeteam.team.python_code import parse
+from codeteam.team.python_code import parse, syntax_error
 
 _CODE = (
     r"(?:code|file|class|module|script|program|implementation|methods?|functions?|definitions?|imports?|logic|body"
@@ -47,13 +47,11 @@ def elided(text: str, *, before: str = "") -> str:
     if not _WORTH.search(text):
         return ""
     known = {line.strip() for line in before.split("\n")}
-    tree = parse(text)
-    for comment, alone in _comments(text) if tree else _comment_lines(text):
+    sound = not syntax_error(text)
+    for comment, alone in _comments(text) if sound else _comment_lines(text):
         if comment not in known and _says_so(comment, alone):
             return comment
-    if tree and "..." in text and _dots(tree) > _dots(parse(before) or ast.Module([], [])):
-        return "..."
-    return ""
+    return "..." if sound and "..." in text and _dots(text) > _dots(before) else ""
 
 
 def _comments(text: str) -> Iterator[tuple[str, bool]]:
@@ -89,10 +87,10 @@ def _says_so(comment: str, alone: bool) -> bool:
     return alone and bool(_SUBJECT.fullmatch(words) or _PLACEHOLDER.fullmatch(words))
 
 
-def _dots(tree: ast.Module) -> int:
+def _dots(text: str) -> int:
     """How often `...` stands among other statements, where it can only mean that some are missing."""
     count = 0
-    for node in ast.walk(tree):
+    for node in ast.walk(parse(text) or ast.Module([], [])):
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
             if isinstance(body, list):
                 solid = [line for line in body if not _is_constant(line, str)]

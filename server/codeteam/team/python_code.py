@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from codeteam.team import outline
@@ -16,8 +17,12 @@ _LONGEST = 1_500_000
 """Characters that are parsed; the largest document that is taken has a mebibyte."""
 
 
+# The same few texts are asked about many times in a job, and parsing is most of the work.
+_remembered = lru_cache(maxsize=64)
+
+
 def parse(text: str) -> ast.Module | None:
-    """The syntax tree; None when the text is not Python, or is made to overwhelm the parser."""
+    """The syntax tree, the caller's own; None when the text is not Python, or is made to overwhelm the parser."""
     if len(text) > _LONGEST:
         return None
     try:
@@ -26,6 +31,7 @@ def parse(text: str) -> ast.Module | None:
         return None
 
 
+@_remembered
 def syntax_error(text: str) -> str:
     """What the compiler says, with the line; empty when the text is Python."""
     if len(text) > _LONGEST:
@@ -59,6 +65,7 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             yield from statements(node.finalbody)
 
 
+@_remembered
 def top_level_names(text: str) -> frozenset[str]:
     """Names that the module defines at its top: functions, classes, assignments."""
     tree = parse(text)
@@ -73,6 +80,7 @@ def top_level_names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+@_remembered
 def definitions(text: str) -> frozenset[str]:
     """Names of functions and classes at the module's top, and of what is in classes as `Class.method`."""
     return frozenset(definition_lines(text))
@@ -96,6 +104,7 @@ def defined(body: Iterable[ast.stmt], owner: str = "") -> Iterator[tuple[str, De
                 yield from defined(node.body, f"{owner}{node.name}.")
 
 
+@_remembered
 def signatures(text: str) -> str:
     """The module without bodies: imports, constants, signatures and docstrings; empty when it does not parse."""
     tree = parse(text)
@@ -110,6 +119,7 @@ def rough_signatures(text: str) -> str:
     return signatures(text) if parse(text) is not None else outline.heads(text)
 
 
+@_remembered
 def stub(text: str) -> str:
     """The same module with every function raising NotImplementedError: what honest tests must fail against."""
     tree = parse(text)
@@ -168,6 +178,7 @@ def _is_string(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+@_remembered
 def names_of_tests(text: str) -> frozenset[str]:
     """Names of the test functions that pytest would collect from the file."""
     tree = parse(text)
@@ -261,6 +272,8 @@ def without_functions(text: str, names: Iterable[str]) -> str:
 
 def without_stars(text: str) -> str:
     """The source without `from module import *` at its top level; unchanged when it has none, or does not parse."""
+    if not re.search(r"import\s*\*", text):
+        return text
     tree = parse(text)
     lines = text.split("\n")
     for node in tree.body if tree else ():
