@@ -17,12 +17,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from codeteam.jobs.history import History
+from codeteam.wire import Codec
 
 _OPEN = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<words>.*)$")
 DEADLINE = 300
@@ -100,20 +103,9 @@ def play(scenario: Scenario, folder: Path) -> Played:
     env |= scenario.task.get("env", {})
     argv = [str(word).replace("{folder}", str(folder)) for word in scenario.task["argv"]]
     argv += ["--format", "json"] if argv[0] == "review" else ["--json"]
-    done = _codeteam([*argv, "--model", f"script/{scenario.path}"], workspace, env)
-    result = json.loads(done.stdout) if done.stdout.strip() else {}
-    [result] = result.get("jobs", [result])
-    events: list[dict[str, Any]] = []
-    if result.get("job"):
-        events = json.loads(_codeteam(["jobs", result["job"], "--json"], workspace, env).stdout)["events"]
-    after = {path.relative_to(workspace).as_posix(): path.read_bytes() for path in _files(workspace)}
-    return Played(done.returncode, result, events, done.stderr, after, folder)
-
-
-def _codeteam(argv: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "codeteam", *argv],
-        cwd=cwd,
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "codeteam", *argv, "--model", f"script/{scenario.path}"],
+        cwd=workspace,
         env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -122,6 +114,21 @@ def _codeteam(argv: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.
         timeout=DEADLINE,
         check=False,
     )
+    result = json.loads(done.stdout) if done.stdout.strip() else {}
+    [result] = result.get("jobs", [result])
+    events: list[dict[str, Any]] = []
+    if result.get("job"):
+        events = _remembered(folder / "home", result["job"])
+    after = {path.relative_to(workspace).as_posix(): path.read_bytes() for path in _files(workspace)}
+    return Played(done.returncode, result, events, done.stderr, after, folder)
+
+
+def _remembered(home: Path, job: str) -> list[dict[str, Any]]:
+    history, codec = History(home), Codec()
+    try:
+        return [{"event": type(event).__name__, **codec.plain(event)} for event in history.job(job).events]
+    finally:
+        history.close()
 
 
 def _files(folder: Path) -> Iterator[Path]:
