@@ -19,6 +19,8 @@ _LONGEST = 1_500_000
 
 # The same few texts are asked about many times in a job, and parsing is most of the work.
 _remembered = lru_cache(maxsize=64)
+_REMEMBERED = 100_000
+"""Characters of the longest text whose tree is kept; a tree takes a hundred times the room of its text."""
 
 
 def parse(text: str) -> ast.Module | None:
@@ -31,11 +33,23 @@ def parse(text: str) -> ast.Module | None:
         return None
 
 
+def _tree(text: str) -> ast.Module | None:
+    """The same, shared by all who only read it."""
+    return _kept(text) if len(text) <= _REMEMBERED else parse(text)
+
+
+@_remembered
+def _kept(text: str) -> ast.Module | None:
+    return parse(text)
+
+
 @_remembered
 def syntax_error(text: str) -> str:
     """What the compiler says, with the line; empty when the text is Python."""
     if len(text) > _LONGEST:
         return f"it is longer than {_LONGEST} characters"
+    if _tree(text) is not None:
+        return ""
     try:
         _parsed(text)
     except SyntaxError as error:
@@ -68,7 +82,7 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 @_remembered
 def top_level_names(text: str) -> frozenset[str]:
     """Names that the module defines at its top: functions, classes, assignments."""
-    tree = parse(text)
+    tree = _tree(text)
     names: set[str] = set()
     for node in statements(tree.body) if tree else ():
         if isinstance(node, Definition):
@@ -88,7 +102,7 @@ def definitions(text: str) -> frozenset[str]:
 
 def definition_lines(text: str) -> dict[str, int]:
     """The line of each definition, from 1, by its name as in `definitions`; of several, the first."""
-    tree = parse(text)
+    tree = _tree(text)
     found: dict[str, int] = {}
     for name, node in defined(tree.body if tree else ()):
         found.setdefault(name, node.lineno)
@@ -131,14 +145,17 @@ def stub(text: str) -> str:
 
 def undocumented(text: str, *, before: str = "") -> tuple[str, ...]:
     """Public modules, classes and functions without a docstring that `before` did not already have so."""
-    known = set(_undocumented(before))
-    return tuple(dict.fromkeys(name for name in _undocumented(text) if name not in known))
+    known = set(_all_undocumented(before))
+    return tuple(name for name in _all_undocumented(text) if name not in known)
 
 
-def _undocumented(text: str) -> Iterator[str]:
-    tree = parse(text)
-    if tree is None or not tree.body:
-        return
+@_remembered
+def _all_undocumented(text: str) -> tuple[str, ...]:
+    tree = _tree(text)
+    return tuple(dict.fromkeys(_undocumented(tree))) if tree and tree.body else ()
+
+
+def _undocumented(tree: ast.Module) -> Iterator[str]:
     if ast.get_docstring(tree) is None:
         yield "the module"
     for name, node in defined(tree.body):
@@ -181,7 +198,7 @@ def _is_string(node: ast.stmt) -> bool:
 @_remembered
 def names_of_tests(text: str) -> frozenset[str]:
     """Names of the test functions that pytest would collect from the file."""
-    tree = parse(text)
+    tree = _tree(text)
     return frozenset(_tests_in(tree.body)) if tree else frozenset()
 
 
