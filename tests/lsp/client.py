@@ -280,7 +280,8 @@ class Client:
             if self.broken is not None:
                 raise self.broken from None
             log = "\n".join(self.errors[-30:])
-            raise AssertionError(f"{what} did not come; the server's log:\n{log}") from None
+            told = "\n".join(json.dumps(entry.get("params"))[:200] for entry in self.notifications[-15:])
+            raise AssertionError(f"{what} did not come; last came:\n{told}\nthe server's log:\n{log}") from None
 
     async def read(self) -> None:
         """Take the server's messages until it ends; started by `running`."""

@@ -17,6 +17,7 @@ from codeteam.domain.task import Task
 from codeteam.wire import Codec
 from tests.lsp.client import CAPABILITIES, Client, running
 
+CODEC = Codec()
 GATE = {"gate": "open"}
 """Where a job waits until the test calls `let_go`."""
 HOLD = {"gate": "never"}
@@ -39,8 +40,7 @@ def let_go(home: Path) -> None:
 def record(home: Path, *steps: Event | Mapping[str, Any]) -> None:
     """Say what every job of the server in HOME will do."""
     home.mkdir(exist_ok=True)
-    codec = Codec()
-    lines = [json.dumps(step) if isinstance(step, Mapping) else codec.encode_event(step) for step in steps]
+    lines = [json.dumps(step) if isinstance(step, Mapping) else CODEC.encode_event(step) for step in steps]
     (home / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -48,9 +48,7 @@ def tasks(home: Path) -> list[Task]:
     """What the server has asked of the engine."""
     path = home / "tasks.jsonl"
     return (
-        [Codec().decode_task(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-        if path.exists()
-        else []
+        [CODEC.decode_task(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]] if path.exists() else []
     )
 
 

@@ -375,3 +375,19 @@ async def test_shutdown_withdraws_the_question(tmp_path: Path) -> None:
         number = next(request["id"] for request in client.requests if request["method"] == "workspace/applyEdit")
         assert await client.leave() == 0
         assert await client.notified("$/cancelRequest") == {"id": number}
+
+
+async def test_a_change_in_ten_thousand_lines_is_two_small_edits(tmp_path: Path) -> None:
+    before = "".join(f"value_{number} = {number % 7}\n" for number in range(10_000))
+    after = before.replace("value_5 = 5\n", "").replace("value_9990 = 1\n", "value_9990 = 1\nmore = 2\n")
+    root, uri = workspace(tmp_path, before)
+    async with playing(tmp_path / "home", proposed({"a.py": after})) as client:
+        await client.initialize(root)
+        client.open(uri, before)
+        await client.job_state(await started(client, uri), "applied")
+        assert client.buffers[uri].text == after
+        (operation,) = client.edits[0]["documentChanges"]
+        assert [(edit["range"], edit["newText"]) for edit in operation["edits"]] == [
+            (at(5, 0, 6, 0), ""),
+            (at(9991, 0, 9991, 0), "more = 2\n"),
+        ]

@@ -249,7 +249,7 @@ async def test_cancelling_leaves_no_container_and_no_edit(tmp_path: Path, role: 
                 lambda: any(role in v.get("message", "") for v in client.progress(job)), f"the {role}'s turn"
             )
         if role == "executor":
-            assert await asyncio.to_thread(containers, job)
+            await client.until(lambda: containers(job), "the job's container")
         start = time.monotonic()
         client.notify("window/workDoneProgress/cancel", {"token": f"codeteam/{job}"})
         await ends(client, job, "cancelled")
@@ -274,6 +274,42 @@ async def test_leaving_in_mid_job_leaves_nothing_behind(tmp_path: Path) -> None:
         await gone(job)
         await asyncio.to_thread(psutil.wait_procs, children, 10)
         assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.docker
+async def test_a_server_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    root, options = workspace(tmp_path, REPLIES.replace("MODULE", "import time\n\ntime.sleep(50)\n"), slug=MODULE)
+    uri = (root / "slug.py").as_uri()
+    async with served(tmp_path) as client:
+        await client.initialize(root, initializationOptions=options)
+        client.open(uri, MODULE)
+        job = await started(client, uri, "implement")
+        await client.until(lambda: containers(job), "the job's container")
+        children = psutil.Process(client.process.pid).children(recursive=True)
+        client.process.kill()
+        await client.ended()
+        await gone(job)
+        await asyncio.to_thread(psutil.wait_procs, children, 10)
+        assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.docker
+async def test_two_jobs_run_at_once_and_the_third_waits_visibly(tmp_path: Path) -> None:
+    root, options = workspace(tmp_path, REPLIES.replace("~~~~reply\nOne", "~~~~reply delay=60\nOne"), slug=MODULE)
+    uri = (root / "slug.py").as_uri()
+    async with served(tmp_path) as client:
+        await client.initialize(root, initializationOptions=options)
+        client.open(uri, MODULE)
+        one, two, three = [await started(client, uri, "implement") for _ in range(3)]
+
+        def said(job: str, words: str) -> bool:
+            return any(words in value.get("message", "") for value in client.progress(job))
+
+        await client.until(lambda: said(one, "architect") and said(two, "architect"), "two jobs at work")
+        await client.until(lambda: said(three, "waiting for 2 other jobs"), "the third waiting")
+        await client.execute("codeteam.cancel", {"jobId": one})
+        await client.until(lambda: said(three, "architect"), "the third at work")
+        assert await client.leave() == 0
 
 
 async def test_a_worker_that_is_killed_is_told_and_replaced(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from lsprotocol import types
@@ -59,6 +59,7 @@ class EditorJobs:
         self._deliver = deliver
         self._new_id = new_id
         self._jobs: dict[str, EditorJob] = {}
+        self._turn = asyncio.Lock()
         self._said: set[str] = set()
         """Problems with workspaces' settings that the user was told of."""
 
@@ -131,21 +132,26 @@ class EditorJobs:
     async def _work(self, job: EditorJob) -> Event:
         """The job in the engine, to its last event."""
         job.settings = await self._configuration.settled()
-        task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
-        for problem in problems:
-            if problem not in self._said:
-                self._said.add(problem)
-                self._editor.say(types.MessageType.Warning, problem)
-        if job.stopping:
-            return Cancelled()
-        await self._engine.submit(task, str(job.place.root or ""))
+        async with self._turn:  # jobs reach the engine in the order they were asked for
+            task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
+            if job.stopping:
+                return Cancelled()
+            await self._engine.submit(task, str(job.place.root or ""))
         if job.stopping:
             await self._engine.cancel(job.id)
+        self._tell_problems(problems)
         async for event in self._engine.events(job.id):
             self._show(job, event)
             if isinstance(event, (Proposed, Failed, Cancelled)):
                 return event
         return _INTERNAL
+
+    def _tell_problems(self, problems: Sequence[str]) -> None:
+        """Say what is wrong with a workspace's settings, each thing once."""
+        for problem in problems:
+            if problem not in self._said:
+                self._said.add(problem)
+                self._editor.say(types.MessageType.Warning, problem)
 
     def _gather(self, job: EditorJob, buffers: dict[str, str]) -> tuple[Task, tuple[str, ...]]:
         """Read what the job needs from the workspace, and what is wrong with its settings; runs in a thread."""
