@@ -6,18 +6,19 @@ It is there so that users can compare; the gates that judge the outcome are thos
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
 from autogen_agentchat.base import Response, TaskResult
 from autogen_agentchat.conditions import FunctionalTermination, MaxMessageTermination
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, SelectSpeakerEvent, TextMessage
 from autogen_agentchat.teams import SelectorGroupChat
 from autogen_core import CancellationToken
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, Review, Tests
 from codeteam.domain.errors import CodeteamError, OutOfBudget
-from codeteam.domain.events import Drafted, Planned, Replied, SentBack, TestsWritten
+from codeteam.domain.events import Drafted, Planned, Replied, SentBack, StepFinished, StepStarted, TestsWritten
 from codeteam.domain.evidence import Gate, RunResult, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
@@ -40,6 +41,15 @@ _DESCRIPTIONS = {
     "executor": "Runs the code and the tests in the sandbox. Speaks after the developer, and after the tester.",
     "reviewer": "Reviews the code. Speaks after the executor reported that the code runs.",
     "tester": "Writes the tests. Speaks after the reviewer approved.",
+}
+
+
+_DOING = {
+    "architect": "planning",
+    "developer": "writing the code",
+    "executor": "running what there is",
+    "reviewer": "reviewing the code",
+    "tester": "writing tests",
 }
 
 
@@ -68,6 +78,8 @@ class _Talk:
         self.review: ReviewReply | None = None
         self.tests: Tests | None = None
         self.done = False
+        self._since = time.monotonic()
+        """When the speaker was given the word."""
         self._models = models
         self._spent: dict[str, Usage] = {}
         # One voice a speaker, the selector with the architect's model: each counts what it uses.
@@ -82,6 +94,8 @@ class _Talk:
             async for message in self._team().run_stream(task=self._opening(), cancellation_token=token):
                 if isinstance(message, TaskResult):
                     continue
+                if isinstance(message, SelectSpeakerEvent):
+                    self._give_word(message.content[0])
                 self._hear(message, budget)
                 budget.check()
         except OutOfBudget as error:
@@ -112,22 +126,35 @@ class _Talk:
             model_client=self._voices["selector"],
             termination_condition=MaxMessageTermination(MOST_ROUNDS) | FunctionalTermination(lambda _: self.done),
             allow_repeated_speaker=True,
+            emit_team_events=True,  # who is given the word
         )
 
     def _opening(self) -> str:
         return context.architect_message(self.bench.task)
 
+    def _give_word(self, role: str) -> None:
+        self._since = time.monotonic()
+        self.bench.record(StepStarted(role, self.draft.iteration if self.draft else 0, _DOING[role]))
+
     def _hear(self, message: BaseAgentEvent | BaseChatMessage, budget: Budget) -> None:
         self._count(budget)
-        if not isinstance(message, TextMessage) or message.source not in self._models:
+        if not isinstance(message, TextMessage) or message.source not in _DOING:
             return
         text, role = message.content, message.source
+        seconds = time.monotonic() - self._since
+        if role in self._models:
+            self._take(role, text, message, seconds)
+        said = text.strip().partition("\n")[0][:100]
+        self.bench.record(StepFinished(role, self.draft.iteration if self.draft else 0, said, seconds))
+
+    def _take(self, role: str, text: str, message: TextMessage, seconds: float) -> None:
+        """Read a reply into an artifact."""
         used = message.models_usage
         usage = Usage(1, used.prompt_tokens, used.completion_tokens) if used else Usage(1)
         prompt = context.prompt_of(self.bench.task, role).sha256
         iteration = self.draft.iteration if self.draft else 0
         model = self._models[role]
-        self.bench.record(Replied(role, iteration, model.spec, text, cost(usage, model.traits), 0.0, prompt))
+        self.bench.record(Replied(role, iteration, model.spec, text, cost(usage, model.traits), seconds, prompt))
         try:
             self._read(role, text)
         except (MalformedReply, splice.OutOfScope) as error:
