@@ -25,6 +25,7 @@ PHASES: dict[str, tuple[dict[str, list[Any]], str]] = {
     "execute": ({"developer": [fence("slug.py", ENDLESS)]}, "executor (1): running the draft"),
     "review": ({"reviewer": [LATE]}, "reviewer (1): reviewing the draft"),
     "test": ({"tester": [LATE]}, "tester (1): writing tests"),
+    "conversation": ({"selector": ["architect", "developer"], "developer": [LATE]}, "developer: writing the code"),
 }
 """By its name, the replies that make a phase endless, and the words that it begins with."""
 
@@ -45,7 +46,8 @@ class Cancelled:
 
 def cancelled(phase: str, place: Place) -> Cancelled:
     changed, words = PHASES[phase]
-    process = place.start("run", "Slugs", "--json", "--model", place.script(slug_replies() | changed))
+    order = "conversation" if phase == "conversation" else "pipeline"
+    process = place.start("run", "Slugs", "--json", "--order", order, "--model", place.script(slug_replies() | changed))
     until_said(process, words)
     time.sleep(0.5)  # into the phase
     start = time.monotonic()
