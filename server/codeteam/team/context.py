@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
-from codeteam.domain.artifacts import Draft, Feedback, Plan, Tests
+from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile, Tests
 from codeteam.domain.diff import split_lines
 from codeteam.domain.errors import BadSettings
 from codeteam.domain.evidence import RunResult
@@ -18,15 +17,32 @@ from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
+from codeteam.team.showing import balanced, clipped, contained, fence, hunks, joined, one_line, section
 from codeteam.team.splice import before_text, is_large
 
 ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""
 
-_MOST_NEIGHBOUR_CHARACTERS = 60_000
 _PART = re.compile(r"^# (system|example task|example reply)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _WINDOW = 60
 """Lines shown above and below the place in a document that is too long to be shown whole."""
+_REPEATED = 200
+"""Lines of a selection that are shown once more by themselves."""
+
+# Characters of what is shown; a model's context is finite, and what comes from a workspace or a sandbox is not.
+_MOST_DOCUMENT = 120_000
+_MOST_NEIGHBOURS = 60_000
+_LARGEST_NEIGHBOUR = 200_000
+"""Longer files are not even looked into for their signatures."""
+_LEAST_ROOM = 500
+_MOST_INTERFACE = 30_000
+_MOST_RULES = 32_000
+_MOST_FEEDBACK = 16_000
+_MOST_TRIED = 8_000
+_MOST_FAILURES = 8_000
+
+_SOURCE = re.compile(r"\s*(?:E\s+)?File \".*\", line \d+")
+_RAISED = re.compile(r"(?:E\s+)?[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b")
 
 _ASKED = {
     Intent.IMPLEMENT: "",
@@ -64,26 +80,29 @@ def prompt_of(task: Task, role: str) -> Prompt:
         BadSettings: the user's own prompt file has an unknown placeholder.
     """
     text = dict(task.prompts).get(role) or packaged_prompt(role)
-    parts = {title.lower(): body.strip() for title, body in _parts(_rendered(task, role, text))}
+    parts = {title: _rendered(task, role, body).strip() for title, body in _parts(text).items()}
     example, reply = parts.get("example task", ""), parts.get("example reply", "")
     turns = (("user", example), ("assistant", reply)) if example and reply else ()
-    return Prompt(parts["system"], turns, hashlib.sha256(text.encode()).hexdigest())
+    return Prompt(parts["system"], turns, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
 
 
-def _parts(text: str) -> list[tuple[str, str]]:
+def _parts(text: str) -> dict[str, str]:
+    """A file's parts by title; split before anything is put in, so that no setting can begin a part."""
     found = _PART.split(text)
-    if len(found) == 1:
-        return [("system", text)]
-    return [("system", found[0]), *zip(found[1::2], found[2::2], strict=True)]
+    parts = {"system": found[0]}
+    for title, body in zip(found[1::2], found[2::2], strict=True):
+        parts[title.lower()] = parts.get(title.lower(), "") + body
+    return parts
 
 
 def _rendered(task: Task, role: str, text: str) -> str:
     settings = task.settings
+    language = one_line(settings.language, 60)
     facts = {
-        "language": settings.language.capitalize(),
-        "framework": settings.framework or "none",
-        "style_guide": settings.style_guide,
-        "test_framework": "pytest" if settings.language == "python" else "the language's usual test framework",
+        "language": language.capitalize(),
+        "framework": one_line(settings.framework, 60) or "none",
+        "style_guide": one_line(settings.style_guide, 60) or "the language's usual one",
+        "test_framework": "pytest" if language.lower() == "python" else "the language's usual test framework",
         "docs": (
             "A docstring on every public module, class, function and method."
             if settings.require_docs
@@ -105,29 +124,31 @@ def architect_message(task: Task, history: Iterable[str] = ()) -> str:
     tried = list(history)
     if tried:
         parts.append(
-            _section(
+            section(
                 "What was tried",
                 "The team is stuck. Find the misconception and give a different approach.\n\n"
-                + "\n\n".join(tried[-4:]),
+                + "\n\n".join(contained(clipped(item, _MOST_TRIED)) for item in tried[-4:]),
             )
         )
-    return _joined(parts)
+    return joined(parts)
 
 
 def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Feedback | None) -> str:
     """For the developer: everything needed to write, and what was wrong with the last draft."""
     parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, whole=True)]
     if task.rules:
-        parts.append(_section("Rules of this project", task.rules))
+        parts.append(section("Rules of this project", balanced(clipped(task.rules, _MOST_RULES))))
     if task.dependencies or plan.dependencies:
-        parts.append(_section("Packages that are installed", ", ".join((*task.dependencies, *plan.dependencies))))
+        installed = dict.fromkeys((*task.dependencies, *plan.dependencies))
+        parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
     if draft and feedback:
-        parts.append(_section("Your last draft", _fenced(draft.files if not is_large(task) else _shown(task, draft))))
+        parts.append(section("Your last draft", _fenced(draft.files if not is_large(task) else _shown(task, draft))))
     if feedback:
-        parts.append(_section(f"It was sent back ({feedback.gate})", feedback.text))
-        parts.append("Find the cause, then answer with the complete corrected file or files.")
+        said = contained(clipped(feedback.text, _MOST_FEEDBACK))
+        parts.append(section(f"It was sent back ({feedback.gate})", said))
+        parts.append("Find the cause, then answer with all that is to be written, corrected and complete.")
     parts.append(_delivery(task, plan))
-    return _joined(parts)
+    return joined(parts)
 
 
 def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
@@ -135,31 +156,35 @@ def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
 
     `criteria` is False where the architect's model is too weak for what it adds to the requirement to be believed.
     """
-    parts = [_requirement(task), _design(plan, criteria=criteria)]
+    parts = [_requirement(task), _design(_hollow(plan), criteria=criteria)]
     if task.document and task.document.path.endswith(".py") and task.intent is not Intent.TEST:
-        outline = SourceFile(task.document.path, python_code.signatures(task.document.text))
+        outline = SourceFile(task.document.path, clipped(_outline(task.document.text), _MOST_INTERFACE))
         if outline.text.strip():
-            parts.append(_section("Signatures of the file as it is now", _fenced([outline])))
+            parts.append(section("Signatures of the file as it is now", _fenced([outline])))
     existing = [path for path in task.listing if python_code.is_test(path)]
     if existing:
-        parts.append(_section("Test files that exist (do not reuse these names)", "\n".join(existing[:30])))
+        parts.append(
+            section(
+                "Test files that exist (do not reuse these names)", "\n".join(one_line(path) for path in existing[:30])
+            )
+        )
     roots = python_code.import_roots([*task.listing, *(file.path for file in plan.files)])
     modules = [name for file in plan.files if (name := python_code.module_name(file.path, roots))]
     named = modules[0].rpartition(".")[2] if modules else "code"
     path = f"{task.tests_folder}/test_{named}.py" if task.tests_folder else f"test_{named}.py"
     imports = f"\n\nImport what is tested from {' and '.join(f'`{name}`' for name in modules)}." if modules else ""
-    parts.append(_section("Files to write", f"`{path}`{imports}"))
-    return _joined(parts)
+    parts.append(section("Files to write", f"`{path}`{imports}"))
+    return joined(parts)
 
 
 def arbiter_message(task: Task, plan: Plan, tests: Tests, failures: str) -> str:
     """For the tester as judge of a failing test: requirement, test and what it said; never the code."""
-    return _joined(
+    return joined(
         [
             _requirement(task),
-            _design(plan),
-            _section("The test files", _fenced(tests.files)),
-            _section("What fails", failures),
+            _design(_hollow(plan)),
+            section("The test files", _fenced(tests.files)),
+            section("What fails", contained(clipped(_without_code(failures), _MOST_FAILURES))),
         ]
     )
 
@@ -170,45 +195,52 @@ def reviewer_message(
     """For the reviewer: what was added, how it ran, and what the linters already say."""
     parts = [_requirement(task)]
     if plan and plan.criteria:
-        parts.append(_section("Acceptance criteria", "\n".join(f"- {item}" for item in plan.criteria)))
+        parts.append(section("Acceptance criteria", "\n".join(f"- {one_line(item)}" for item in plan.criteria)))
     if task.rules:
-        parts.append(_section("Rules of this project", task.rules))
-    parts.append(_section("The code", "\n\n".join(_changed(task, file) for file in files)))
+        parts.append(section("Rules of this project", balanced(clipped(task.rules, _MOST_RULES))))
+    parts.append(section("The code", "\n\n".join(_changed(task, file) for file in files)))
     if run is not None:
-        parts.append(_section("How it ran", f"Exit code {run.exit_code}.\n{run.stderr[-1500:] or run.stdout[-500:]}"))
-    said = [f"- {item.path}:{item.start_line} {item.rule} {item.message}" for item in static]
+        output = run.stderr[-1500:] or run.stdout[-500:]
+        ran = f"Exit code {run.exit_code}." + (f"\n\n{fence(output, 'text')}" if output.strip() else "")
+        parts.append(section("How it ran", ran))
+    said = [
+        f"- {one_line(item.path)}:{item.start_line} {one_line(item.rule)} {one_line(item.message)}" for item in static
+    ]
     if said:
-        parts.append(_section("Linters say already (do not repeat)", "\n".join(said[:20])))
-    return _joined(parts)
+        parts.append(section("Linters say already (do not repeat)", "\n".join(said[:20])))
+    return joined(parts)
 
 
 def _requirement(task: Task) -> str:
-    words = [_ASKED[task.intent], task.requirement.strip()]
-    if task.complaints:
-        words += [
-            f"- line {item.span.start_line}: {item.message}" + (f" ({item.source} {item.rule})" if item.source else "")
-            for item in task.complaints
-        ]
-    return _section("Requirement", _joined(words))
+    words = [_ASKED[task.intent], balanced(task.requirement.strip())]
+    words += [
+        f"- line {item.span.start_line}: {one_line(item.message)}"
+        + (f" ({one_line(item.source, 60)} {one_line(item.rule, 60)})" if item.source else "")
+        for item in task.complaints[:50]
+    ]
+    return section("Requirement", joined(words))
 
 
 def _document(task: Task) -> str:
     if task.document is None or not task.document.text.strip():
         return ""
     lines = split_lines(task.document.text)
-    if not is_large(task):
-        text = _fenced([task.document])
-    else:
-        place = task.enclosing or task.selection
+    place = task.enclosing or task.selection
+    start, end = 1, len(lines)
+    if is_large(task):
         start = max((place.start_line if place else 1) - _WINDOW, 1)
         end = min((place.end_line if place else 1) + _WINDOW, len(lines))
-        text = _fenced([SourceFile(task.document.path, "".join(lines[start - 1 : end]))])
+    shown = clipped("".join(lines[start - 1 : end]), _MOST_DOCUMENT)
+    text = _fenced([SourceFile(task.document.path, shown)])
+    if is_large(task):
         text += f"\n(lines {start} to {end} of {len(lines)})"
     place = task.selection or task.enclosing
     if place and not _is_prose(task.document.path):
-        selected = "".join(lines[place.start_line - 1 : place.end_line]).strip("\r\n")
-        text += f"\n\nIt is about lines {place.start_line} to {place.end_line}:\n\n{_fence(selected)}"
-    return _section("The document", text)
+        selected = lines[place.start_line - 1 : place.end_line]
+        text += f"\n\nIt is about lines {place.start_line} to {place.end_line}"
+        repeated = clipped("".join(selected).strip("\r\n"), _MOST_DOCUMENT)
+        text += f":\n\n{fence(repeated)}" if len(selected) <= _REPEATED else "."
+    return section("The document", text)
 
 
 def _delivery(task: Task, plan: Plan) -> str:
@@ -216,52 +248,89 @@ def _delivery(task: Task, plan: Plan) -> str:
         what = "Only the definition that was asked for, with any import it needs above it."
         if not task.enclosing:
             what = "Only the new code; it is placed below the lines that were selected."
-        return _section("Files to write", f"`{task.document.path}`\n\nThe file is long. {what}")
+        return section("Files to write", f"`{task.document.path}`\n\nThe file is long. {what}")
     paths = [file.path for file in plan.files if not python_code.is_test(file.path)]
     known = [path for path in paths if before_text(task, path) is not None]
     kept = f"\n\n{', '.join(known)} exists: whatever the requirement does not touch stays as it is." if known else ""
-    return _section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
+    return section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
 
 
 def _neighbours(task: Task, *, whole: bool) -> str:
     shown: list[SourceFile] = []
-    room = _MOST_NEIGHBOUR_CHARACTERS
+    room = _MOST_NEIGHBOURS
     for file in task.neighbours:
+        if len(file.text) > _LARGEST_NEIGHBOUR or room < _LEAST_ROOM:
+            continue
         text = file.text if whole and len(file.text) <= room // 2 else python_code.signatures(file.text)
         if text.strip() and len(text) <= room:
             shown.append(SourceFile(file.path, text))
             room -= len(text)
-    return _section("Other files of the project", _fenced(shown)) if shown else ""
+    return section("Other files of the project", _fenced(shown)) if shown else ""
 
 
 def _project(task: Task) -> str:
     parts = []
     if task.listing:
-        parts.append("Files: " + ", ".join(task.listing[:120]))
+        parts.append("Files: " + ", ".join(one_line(path) for path in task.listing[:120]))
     if task.dependencies:
-        parts.append("Declared packages: " + ", ".join(task.dependencies))
-    return _section("The project", "\n\n".join(parts)) if parts else ""
+        parts.append("Declared packages: " + ", ".join(one_line(name, 200) for name in task.dependencies))
+    return section("The project", "\n\n".join(parts)) if parts else ""
 
 
 def _design(plan: Plan, *, criteria: bool = True) -> str:
-    words = [plan.approach.strip() if criteria else ""]
+    words = [balanced(plan.approach.strip()) if criteria else ""]
     if len(plan.files) > 1:
-        words.append("\n".join(f"- {file.path}: {file.purpose}" for file in plan.files))
+        words.append("\n".join(f"- {one_line(file.path)}: {one_line(file.purpose)}" for file in plan.files))
     if plan.criteria and criteria:
-        words.append("Acceptance criteria:\n" + "\n".join(f"- {item}" for item in plan.criteria))
+        words.append("Acceptance criteria:\n" + "\n".join(f"- {one_line(item)}" for item in plan.criteria))
     interfaces = [SourceFile(file.path, file.interface) for file in plan.files if file.interface.strip()]
-    design = _joined(words)
-    return _joined(
+    design = joined(words)
+    return joined(
         [
-            _section("Design", design) if design else "",
-            _section("Signatures", _fenced(interfaces)) if interfaces else "",
+            section("Design", design) if design else "",
+            section("Signatures", _fenced(interfaces)) if interfaces else "",
         ]
     )
 
 
+def _hollow(plan: Plan) -> Plan:
+    """The plan without any code that an architect may have written into it."""
+    approach = "\n".join(line for line in plan.approach.split("\n") if not line.startswith(("    ", "\t")))
+    files = tuple(
+        PlannedFile(file.path, file.purpose, clipped(_outline(file.interface), _MOST_INTERFACE)) for file in plan.files
+    )
+    return Plan(approach, files, plan.dependencies, plan.criteria)
+
+
+def _outline(code: str) -> str:
+    return python_code.rough_signatures(code)
+
+
+def _without_code(failures: str) -> str:
+    """Of what a test runner says the assertions and errors, without the lines of source that it shows around them."""
+    kept: list[str] = []
+    source = False
+    for line in failures.split("\n"):
+        error = re.match(r"E(?:\s+|$)", line)
+        plain = line[error.end() :] if error else line
+        if _SOURCE.match(line):
+            source = True
+        elif _RAISED.match(plain) or (not error and plain.endswith(":") and "::" in plain):
+            source = False
+            kept.append(plain)
+        elif not source and (error or not line.startswith((">", "    ", "\t"))):
+            kept.append(plain)
+    return "\n".join(kept)
+
+
 def _shown(task: Task, draft: Draft) -> list[SourceFile]:
     """Of a long document only what the draft changed."""
-    return [SourceFile(file.path, _additions(before_text(task, file.path), file.text)) for file in draft.files]
+    shown = []
+    for file in draft.files:
+        before = before_text(task, file.path)
+        added = [line for mark, line in hunks(before, file.text) if mark in " +"] if before is not None else [file.text]
+        shown.append(SourceFile(file.path, "".join(added)))
+    return shown
 
 
 def _changed(task: Task, file: SourceFile) -> str:
@@ -272,43 +341,19 @@ def _changed(task: Task, file: SourceFile) -> str:
             text = "".join(lines[task.selection.start_line - 1 : task.selection.end_line])
             return _fenced([SourceFile(file.path, text)])
         return _fenced([file])
-    return f"Changed in {file.path} (added lines start with +):\n\n{_fence(_difference(before, file.text), 'diff')}"
-
-
-def _difference(before: str, after: str) -> str:
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n"
-        for line in list(difflib.unified_diff(before.splitlines(True), after.splitlines(True), n=8))[2:]
-    )
-
-
-def _additions(before: str | None, after: str) -> str:
-    if before is None:
-        return after
-    return "".join(line[1:] for line in _difference(before, after).splitlines(True) if line[:1] in "+ ")
+    difference = "".join(f"{mark}{line}" for mark, line in hunks(before, file.text))
+    return f"Changed in {one_line(file.path)} (added lines start with +):\n\n{fence(difference, 'diff')}"
 
 
 def _fenced(files: Iterable[SourceFile]) -> str:
     return "\n\n".join(
-        _fence(file.text, f"{'python ' if file.path.endswith('.py') else ''}path={file.path}") for file in files
+        fence(file.text, f"{'python ' if file.path.endswith('.py') else ''}path={_named(file.path)}") for file in files
     )
 
 
-def _fence(text: str, words: str = "") -> str:
-    """A fence longer than any in the text, so that what is shown cannot end it."""
-    mark = "```"
-    while mark in text:
-        mark += "`"
-    body = text.replace("\r\n", "\n")
-    return f"{mark}{words}\n{body}{'' if body.endswith(chr(10)) else chr(10)}{mark}"
-
-
-def _section(title: str, text: str) -> str:
-    return f"# {title}\n\n{text}"
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return "\n\n".join(part for part in parts if part.strip())
+def _named(path: str) -> str:
+    """A path as it can stand behind a fence; a file of the workspace may have any name."""
+    return one_line(path).replace("`", "'")
 
 
 def _is_prose(path: str) -> bool:

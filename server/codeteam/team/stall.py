@@ -8,23 +8,59 @@ from dataclasses import dataclass, field
 
 from codeteam.domain.artifacts import Draft, Feedback
 
-_ACCIDENTS = (
-    (re.compile(r"0x[0-9a-fA-F]+"), "ADDRESS"),
-    (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.,+Z]*"), "TIME"),
-    (re.compile(r"/tmp/[^\s:'\"]+"), "PATH"),  # noqa: S108 - a pattern, not a file that is made
-    (re.compile(r"\bline \d+"), "line N"),
-    (re.compile(r":\d+(?::\d+)?\b"), ":N"),
-    (re.compile(r"\b\d+(?:\.\d+)?(?:ms|s)\b"), "DURATION"),
-    (re.compile(r"\s+"), " "),
+_LONGEST = 100_000
+"""Characters of a failure that are compared."""
+_TEMPORARY = re.compile(
+    r"(?:/private)?(?:/var/folders|/var/tmp|/tmp|/dev/shm)/[^\s:'\"<>|)]*|[A-Za-z]:\\[^\s:'\"<>|]*\\Temp\\[^\s:'\"<>|]*",
+    re.IGNORECASE,
 )
+_CLOCK = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"
+_ACCIDENTS = (
+    # Where a value might be meant (in quotes, in a comparison), a number stays: another value is another failure.
+    (re.compile(rf"{_CLOCK}[.,]\d+(?:Z|[+-]\d\d:?\d\d)?|^\[?{_CLOCK}\]?", re.MULTILINE), "TIME"),
+    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "UUID"),
+    (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
+    (re.compile(r"\bpytest-\d+\b"), "pytest-N"),
+    (re.compile(r"\btmp[a-z0-9_]{8}\b"), "TEMPORARY"),
+    (re.compile(r"\b(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?):\d+"), "HOST:PORT"),
+    (re.compile(r"\b(line|port) \d+"), r"\1 N"),
+    (re.compile(r"(\.[A-Za-z]\w{0,4}\"?|<\w+>):\d+(?::\d+)?"), r"\1:N"),
+    (re.compile(r"\b((?:pid|thread|process|task|worker)[ =:#(-]{1,2})\d+", re.IGNORECASE), r"\1N"),
+    (re.compile(r"\bid[=:] ?\d{9,}"), "id=N"),
+    (re.compile(r"(?<![\w'\".])\d+\.\d+ ?(?:s|ms|us|µs|seconds?|secs?)\b(?!['\"])"), "DURATION"),
+    (re.compile(r"\b(in|after|took) \d+ ?(?:s|ms|seconds?)\b"), r"\1 DURATION"),
+)
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_UNORDERED = re.compile(r"\{([^{}]{1,2000})\}")
+_LOCAL = re.compile(r"[A-Za-z_@]\w* {1,20}= ")
 
 
 def signature(gate: str, text: str) -> str:
-    """A failure without its accidents (addresses, places, times): equal means the same failure again."""
+    """A failure without its accidents (addresses, places, times, order): equal means the same failure again."""
+    text = "\n".join(_telling(_COLOUR.sub("", text[:_LONGEST]).splitlines()))
+    text = _TEMPORARY.sub(_lasting, text)
     for pattern, word in _ACCIDENTS:
         text = pattern.sub(word, text)
-    return f"{gate}:{hashlib.sha256(text.strip().encode('utf-8', 'replace')).hexdigest()[:16]}"
+    for _ in range(4):
+        # Innermost first; what is sorted is marked, so that the next round finds what it stands in.
+        text = _UNORDERED.sub(lambda found: f"\x02{', '.join(sorted(re.split(r', *', found[1])))}\x03", text)
+    text = re.sub(r"\s+", " ", text).strip()
+    return f"{gate}:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """The lines that say what failed: of a traceback or a test's block not the source, nor the values around it."""
+    asserted = any(line.startswith("E ") for line in lines)
+    if not asserted and not any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return lines
+    kept = [line for line in lines if not line.startswith((">", "    ", "\t"))]
+    return [line for line in kept if not (asserted and _LOCAL.match(line))]
+
+
+def _lasting(found: re.Match[str]) -> str:
+    """Of a temporary path the name of the module, if it ends in one."""
+    name = re.split(r"[/\\]", found.group())[-1]
+    return f"PATH/{name}" if name.endswith(".py") else "PATH"
 
 
 def draft_hash(draft: Draft) -> str:
