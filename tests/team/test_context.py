@@ -135,7 +135,7 @@ def test_the_arbiter_sees_what_was_asserted_and_no_source() -> None:
 
 
 _LINES = [
-    "def f(x):", "    return SECRET", "        SECRET()", "class A:", "    def g(self):", "        SECRET", "x = SECRET()",
+    "def f(x):", "    return SECRET", "        SECRET()", "class A:", "    def g(self):", "        SECRET", "x = 1",
     "if SECRET:", "    y = 1", "lambda: SECRET", "'''doc'''", "@d", "async def h():", "def broken(", "    # SECRET",
     "for SECRET in x:",
 ]  # fmt: skip
