@@ -382,3 +382,14 @@ def test_a_long_module_is_quick() -> None:
     assert len(python_code.definitions(text)) == 4_000
     assert python_code.signatures(text).count("...") == 2_000
     assert time.monotonic() - start < 20
+
+
+def test_a_forgotten_import_is_added_where_imports_stand() -> None:
+    text = '"""Tests."""\n\nfrom a import b\n\n\ndef test_a():\n    with pytest.raises(ValueError):\n        b()\n'
+    mended = python_code.with_import(text, "pytest")
+    assert mended.startswith('"""Tests."""\n\nimport pytest\n\nfrom a import b\n')
+    assert python_code.with_import(mended, "pytest") == mended
+    future = "from __future__ import annotations\n\nX = pytest.mark.x\n"
+    assert python_code.with_import(future, "pytest").startswith("from __future__ import annotations\n\nimport pytest\n")
+    for same in ("x = 'pytest.raises'\n", "def f(:\n    pytest.x\n", "import pytest as p\nimport pytest\npytest.x\n"):
+        assert python_code.with_import(same, "pytest") == same

@@ -298,3 +298,24 @@ def without_stars(text: str) -> str:
             for number in range(node.lineno - 1, node.end_lineno or node.lineno):
                 lines[number] = "\0"
     return "\n".join(line for line in lines if line != "\0")
+
+
+def with_import(text: str, module: str) -> str:
+    """The source with `import module` when it uses the module's name and nothing binds it.
+
+    An editor's quick fix: small models forget the import of what they use most.
+    """
+    tree = parse(text)
+    if tree is None or not re.search(rf"\b{re.escape(module)}\.", text):
+        return text
+    used = any(isinstance(node, ast.Name) and node.id == module for node in ast.walk(tree))
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    bound = any((name.asname or name.name.partition(".")[0]) == module for node in imports for name in node.names)
+    if not used or bound:
+        return text
+    first = tree.body[0]
+    after = first.end_lineno or 0 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else 0
+    following = (node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__")
+    after = max([after, *(node.end_lineno or 0 for node in following)])
+    lines = text.split("\n")
+    return "\n".join([*lines[:after], *([""] if after else []), f"import {module}", *lines[after:]])

@@ -113,7 +113,8 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
         return None
     for attempt in (1, 2):
         tests = await _awaited(bench, draft.iteration, bench.tests)
-        tests = Tests(await bench.executor.tidy(draft.iteration, tests.files), tests.explanation)
+        imported = [replace(file, text=python_code.with_import(file.text, "pytest")) for file in tests.files]
+        tests = Tests(await bench.executor.tidy(draft.iteration, imported), tests.explanation)
         fresh = [file for file in tests.files if f"{file.path}\0{file.text}" not in bench.believed]
         if not fresh:
             return tests
