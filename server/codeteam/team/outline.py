@@ -42,7 +42,7 @@ def declarations(tree: ast.Module) -> str:
         RecursionError: the tree is too deep.
     """
     tree.body = list(_declared(tree.body))
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n" if tree.body else ""
+    return ast.unparse(tree) + "\n" if tree.body else ""
 
 
 def heads(text: str) -> str:
@@ -119,7 +119,7 @@ def refusing(tree: ast.Module) -> str:
     names = [name for node in tree.body for name in _names(node)]
     guard.visit(tree)
     end = _REFUSE_CLASSES if guard.found else "".join(f"{name} = NotImplemented\n" for name in dict.fromkeys(names))
-    return f"{ast.unparse(ast.fix_missing_locations(tree))}\n{end}"
+    return f"{ast.unparse(tree)}\n{end}"
 
 
 def _names(node: ast.stmt) -> Iterator[str]:
