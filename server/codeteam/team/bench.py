@@ -82,6 +82,8 @@ class Bench:
     """Test files that were seen to fail against a stub."""
     failing_before: frozenset[str] | None = None
     """The project's own tests that failed before the job; None until they were run."""
+    rewritten: bool = False
+    """The tester was asked once to write anew what did not load by its own fault."""
     existing_tests: tuple[SourceFile, ...] = ()
     """The project's own tests of this code, where they run by themselves."""
     dependency_findings: tuple[Finding, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -225,7 +226,9 @@ def read_plan(task: Task, text: str) -> Plan:
     for fence in replies.fences(text):
         if fence.path and fence.language != "json":
             # Bodies are taken out: the tester is shown this, and must not see code.
-            outline = python_code.rough_signatures(fence.text) if fence.path.endswith(".py") else fence.text
+            # So are star imports, which a developer copies.
+            plain = python_code.without_stars(fence.text)
+            outline = python_code.rough_signatures(plain) if fence.path.endswith(".py") else fence.text
             interfaces[fence.path.removeprefix("./")] = outline
     files = [
         PlannedFile(path, item.purpose, interfaces.get(path, ""))
@@ -236,7 +239,9 @@ def read_plan(task: Task, text: str) -> Plan:
         files.insert(0, PlannedFile(task.document.path, "the document", interfaces.get(task.document.path, "")))
     if not files:
         raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
-    return Plan(replies.prose(text)[:4000], tuple(files), tuple(reply.dependencies), tuple(reply.criteria))
+    # Some write all requirements as one, with commas; those inside a version range are followed by an operator.
+    packages = [part.strip() for line in reply.dependencies for part in re.split(r",\s*(?=[A-Za-z])", line)]
+    return Plan(replies.prose(text)[:4000], tuple(files), tuple(filter(None, packages)), tuple(reply.criteria))
 
 
 def default_plan(task: Task) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -36,6 +37,10 @@ async def try_tests(
         gates.append(Gate("tests", False, "the tester's tests pass even against an empty implementation"))
         return None, None, None
     report = await run_tests(bench, draft, tests)
+    if not report.ok and (said := _does_not_load(report)) and not bench.rewritten:
+        bench.rewritten = True
+        bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, f"They do not load: {said}"))
+        return await try_tests(bench, draft, gates)
     if not report.ok and _again(bench, report):
         tests, report = await arbitrated(bench, draft, tests, report)
     if report.ok:
@@ -46,6 +51,16 @@ async def try_tests(
         return report, None, None
     bench.sent_back |= _failures(report)
     return report, tests, failed(gates, "tests", test_feedback(report), score(report))
+
+
+def _does_not_load(report: TestReport) -> str:
+    """What a test file itself does wrong when it is loaded, whatever the code does; empty when nothing is."""
+    for case in failing_cases(report):
+        frames = re.findall(r"^(\S+\.py):\d+: in ", case.message, re.MULTILINE)
+        error = re.search(r"^E +((?:NameError|SyntaxError|IndentationError): .*)", case.message, re.MULTILINE)
+        if case.outcome == "error" and error and frames and python_code.is_test(frames[-1]):
+            return f"{frames[-1]}: {error[1]}"[:500]
+    return ""
 
 
 def _again(bench: Bench, report: TestReport) -> bool:
