@@ -342,6 +342,8 @@ def test_a_linters_small_word_does_not_hide_a_reviewers_error() -> None:
     advice, bug = finding(Severity.INFORMATION), finding(Severity.ERROR, confidence=0.9)
     assert checks.worst([advice], [bug]) == (bug, advice)
     assert checks.worst([bug], [replace(advice, fingerprint="x")]) == (bug,)
+    assert checks.worst([advice], [finding(Severity.WARNING)]) == (advice,)
+    assert checks.worst([finding(Severity.WARNING)], [bug]) == (bug, finding(Severity.WARNING))
     assert checks.worst([bug], [replace(bug, fingerprint="y")]) == (bug,)
     assert checks.worst([bug, bug], []) == (bug,)
 

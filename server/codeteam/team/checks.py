@@ -229,24 +229,24 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2, Sever
 
 
 def worst(static: Iterable[Finding], reviewed: Iterable[Finding]) -> tuple[Finding, ...]:
-    """At most five findings, the worst first.
+    """At most five findings, the worst first; the reviewer's on a line that a linter already names are dropped.
 
-    The reviewer's are dropped on a line that a linter already names for something at least as bad.
+    But not an error for the sake of a linter's small advice on the same line.
     """
     static = tuple(static)
     named: dict[tuple[str, int], int] = {}
     for finding in static:
         place = (finding.path, finding.start_line)
         named[place] = min(named.get(place, len(_ORDER)), _ORDER[finding.severity])
-    own = [
-        finding
-        for finding in reviewed
-        if named.get((finding.path, finding.start_line), len(_ORDER)) > _ORDER[finding.severity]
-    ]
+    own = [finding for finding in reviewed if not _is_named(finding, named.get((finding.path, finding.start_line)))]
     unique: dict[str, Finding] = {}
     for finding in sorted([*static, *own], key=lambda finding: (_ORDER[finding.severity], -finding.confidence)):
         unique.setdefault(finding.fingerprint or f"{finding.path}:{finding.start_line}:{finding.message}", finding)
     return tuple(unique.values())[:MOST_FINDINGS]
+
+
+def _is_named(finding: Finding, linter: int | None) -> bool:
+    return linter is not None and (finding.severity is not Severity.ERROR or linter == _ORDER[Severity.ERROR])
 
 
 def read_report(
