@@ -239,9 +239,24 @@ def read_plan(task: Task, text: str) -> Plan:
         files.insert(0, PlannedFile(task.document.path, "the document", interfaces.get(task.document.path, "")))
     if not files:
         raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
+    files = _as_the_requirement_names(task, files)
     # Some write all requirements as one, with commas; those inside a version range are followed by an operator.
     packages = [part.strip() for line in reply.dependencies for part in re.split(r",\s*(?=[A-Za-z])", line)]
     return Plan(replies.prose(text)[:4000], tuple(files), tuple(filter(None, packages)), tuple(reply.criteria))
+
+
+def _as_the_requirement_names(task: Task, files: list[PlannedFile]) -> list[PlannedFile]:
+    """A plan of one new file gets the one name that the requirement gives: small models read over it."""
+    named = set(re.findall(r"(?<![\w./-])((?:[\w-]+/)*[\w-]+\.py)\b", task.requirement))
+    if len(files) != 1 or len(named) != 1 or files[0].path in task.listing or task.document is not None:
+        return files
+    [name] = named
+    if python_code.is_test(name) or not files[0].path.endswith(".py"):
+        return files
+    try:
+        return [replace(files[0], path=replies.safe_path(name))]
+    except MalformedReply:
+        return files
 
 
 def default_plan(task: Task) -> Plan:
