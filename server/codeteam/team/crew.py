@@ -269,4 +269,15 @@ def default_plan(task: Task) -> Plan:
     path, number = f"{stem}.py", 2
     while path in task.listing:
         path, number = f"{stem}_{number}.py", number + 1
-    return Plan("", (PlannedFile(path, "", ""),))
+    [file] = _as_the_requirement_names(task, [PlannedFile(path, "", _given_interface(task.requirement))])
+    return Plan("", (file,))
+
+
+def _given_interface(requirement: str) -> str:
+    """Signatures that the requirement itself shows in a block of code; empty where it shows none."""
+    try:
+        blocks = replies.fences(requirement)
+    except MalformedReply:
+        return ""
+    outlines = (python_code.signatures(block.text) for block in blocks if block.language in ("python", "py"))
+    return next((outline for outline in outlines if "def " in outline or "class " in outline), "")
