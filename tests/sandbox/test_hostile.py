@@ -134,8 +134,8 @@ async def test_no_privileges_and_nothing_to_write_but_the_work_folder(contained:
                     print("became", wanted)
                 except PermissionError:
                     pass
-        open("/work/own", "w").write("x")
-        os.chmod("/work/own", 0o4755)
+        open("own", "w").write("x")
+        os.chmod("own", 0o4755)
         print("nosuid" in [line.split()[3] for line in open("/proc/mounts") if line.split()[1] == "/work"][0])
         open("/tmp/run.sh", "w").write("#!/bin/sh\\n")
         os.chmod("/tmp/run.sh", 0o755)
@@ -151,7 +151,7 @@ async def test_no_privileges_and_nothing_to_write_but_the_work_folder(contained:
 async def test_the_supervisor_is_out_of_reach(contained: Session) -> None:
     program = """
         import os, resource, signal, struct
-        inner = ("fd/0", "fd/1", "fd/2", "mem", "environ", "cwd/x", "root/work/x", "task/1/mem")
+        inner = ("fd/0", "fd/1", "fd/2", "mem", "environ", "cwd/x", f"root{os.getcwd()}/x", "task/1/mem")
         for name in (*inner, "oom_score_adj", "coredump_filter"):
             for mode in ("rb", "wb"):
                 try:
@@ -284,7 +284,7 @@ async def test_memory_in_files(docker: DockerSandbox) -> None:
     limits = Limits(memory=64 * 1024 * 1024, disk=512 * 1024 * 1024)
     async with docker.open(limits=limits) as session:
         program = """
-            with open("/work/big", "wb") as file:
+            with open("big", "wb") as file:
                 while True:
                     file.write(bytes(1 << 20))
         """
@@ -307,7 +307,7 @@ async def test_a_sandbox_that_dies_of_memory_altogether(docker: DockerSandbox) -
             with open("/proc/self/oom_score_adj", "w") as file:
                 file.write("500")
             chunk = bytes(1 << 16)
-            os.execv("/bin/sh", ["sh", "-c", "while :; do cat /bin/sh >> /work/big; done"])
+            os.execv("/bin/sh", ["sh", "-c", "while :; do cat /bin/sh >> big; done"])
         """
         outcome = await python(session, program, timeout=20)
         assert outcome.run.out_of_memory, outcome
@@ -339,15 +339,15 @@ async def test_disk_inodes_and_descriptors_are_limited(contained: Session) -> No
         opened = []
         print(until_refused(lambda n: opened.append(open("/dev/null"))))
         opened.clear()
-        print(until_refused(lambda n: open(f"/work/f{n}", "w").close()))
-        for name in os.listdir("/work"):
-            os.unlink(f"/work/{name}")
-        with open("/work/sparse", "wb") as file:
+        print(until_refused(lambda n: open(f"f{n}", "w").close()))
+        for name in os.listdir():
+            os.unlink(name)
+        with open("sparse", "wb") as file:
             try:
                 file.truncate(1 << 40)
             except OSError as error:
                 print(errno.errorcode[error.errno])
-        file = open("/work/big", "wb", buffering=0)
+        file = open("big", "wb", buffering=0)
         print(until_refused(lambda n: file.write(bytes(1 << 20)) == 1 << 20 or os.write(file.fileno(), b"x")))
     """
     outcome = await python(contained, program)
@@ -418,7 +418,7 @@ async def test_what_programs_commonly_need_works(contained: Session) -> None:
                 print(sum(pool.map(square, range(10))))
             with multiprocessing.Pool(2) as pool:
                 print(sum(pool.map(square, range(10))))
-            base = sqlite3.connect("/work/x.db")
+            base = sqlite3.connect("x.db")
             base.execute("create table t (a)"); base.execute("insert into t values (1)"); base.commit()
             print(base.execute("select * from t").fetchall())
             print(subprocess.run("echo $((6 * 7)) | cat", shell=True, capture_output=True, text=True).stdout.strip())
