@@ -65,6 +65,9 @@ def page() -> str:
         "| `CODETEAM_HOME` | folder of state: history, logs |",
         "| `CODETEAM_CACHE` | folder of what can be fetched again: embedded models, locks of packages, packages of the "
         "local sandbox; wheels stay in uv's own cache, images and volumes with the Docker engine |",
+        "| `CODETEAM_WORKER_PYTHON` | Python that runs the workers, where it is not the one that runs Codeteam: an "
+        "absolute path, Python 3.11 or newer, with the same version of Codeteam installed whole. The server itself "
+        "then needs only the packages of the group `server` in `pyproject.toml` |",
         "| `DOCKER_HOST` | the engine, where it is not the usual one |",
         "",
     ]

@@ -434,10 +434,11 @@ async def running(
     capabilities: Mapping[str, Any] = CAPABILITIES,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    python: str | Path = sys.executable,
 ) -> AsyncIterator[Client]:
     """A server process and a client that talks to it; ends the process when the test has not."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         *argv,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -29,6 +29,9 @@ HEAVY = (
     "pydantic",
     "yaml",
     "httpx",
+    "rich",
+    "packaging",
+    "filelock",
 )
 MODULE = '''\
 """Texts of the shop."""

@@ -67,6 +67,8 @@ class HistoryUnreadable(CodeteamError):
 
 
 class WorkerDied(CodeteamError):
+    """`kind`: "worker_died", "worker_environment" (the interpreter cannot run one), "max_seconds"."""
+
     kind = "worker_died"
 
 

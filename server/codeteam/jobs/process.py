@@ -10,29 +10,45 @@ import subprocess
 import sys
 from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from codeteam.domain.errors import WorkerDied
 from codeteam.jobs.log import WorkerLog
 from codeteam.wire import LINE_LIMIT, VERSION, Codec, Message, Ready
 
-WORKER = (sys.executable, "-P", "-X", "utf8", "-m", "codeteam.worker")
-"""With -P, for the current folder is the user's: a `json.py` in it must not run as ours."""
+PYTHON = "CODETEAM_WORKER_PYTHON"
+"""Variable that names the interpreter of the workers, where it is not the server's own."""
 READY_SECONDS = 60.0
 """A worker that has not loaded by then, on whatever slow disk, will not."""
+
+
+def worker_argv(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """How a worker is started: with the server's own interpreter, or the one that the environment names.
+
+    With -P, for the current folder is the user's: a `json.py` in it must not run as ours.
+    """
+    chosen = environ.get(PYTHON, "").strip()
+    return (str(Path(chosen).expanduser()) if chosen else sys.executable, "-P", "-X", "utf8", "-m", "codeteam.worker")
 
 
 class WorkerProcess:
     """A child that speaks `codeteam.wire`; made by `start`, ended by `close` or `kill`."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport, log: WorkerLog
+        self,
+        process: asyncio.subprocess.Process,
+        transport: asyncio.SubprocessTransport,
+        log: WorkerLog,
+        interpreter: str = "",
     ) -> None:
+        """`interpreter` is the one that the user chose, empty for the server's own."""
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise ValueError("the process needs its three pipes")
         self._process = process
         self._transport = transport
         self._input, self._output, self._errors = process.stdin, process.stdout, process.stderr
         self._log = log
+        self._interpreter = interpreter
         self._codec = Codec()
         self._drain = asyncio.create_task(self._pump_log(), name=f"log of worker {process.pid}")
         self._greeting = asyncio.create_task(self._greet(), name=f"start of worker {process.pid}")
@@ -43,6 +59,7 @@ class WorkerProcess:
     async def start(cls, argv: Sequence[str], environ: Mapping[str, str], log: WorkerLog) -> WorkerProcess:
         """Start a worker in a process group of its own; raises WorkerDied when that is not possible."""
         loop = asyncio.get_running_loop()
+        interpreter = argv[0] if environ.get(PYTHON, "").strip() else ""
         try:
             # What `asyncio.create_subprocess_exec` does, but it keeps the transport to itself, and without closing
             # that one the pipes would be cleaned up by the garbage collector.
@@ -56,9 +73,12 @@ class WorkerProcess:
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        except OSError as error:
-            raise WorkerDied(f"The worker could not be started: {error}.", "Is Codeteam installed whole?") from error
-        return cls(asyncio.subprocess.Process(transport, protocol, loop), transport, log)
+        except (OSError, ValueError) as error:  # ValueError: a path that no system can have
+            said = f"The worker could not be started: {error}."
+            if interpreter:
+                raise _unfit(interpreter, said) from error
+            raise WorkerDied(said, "Is Codeteam installed whole?") from error
+        return cls(asyncio.subprocess.Process(transport, protocol, loop), transport, log, interpreter)
 
     @property
     def pid(self) -> int:
@@ -134,12 +154,16 @@ class WorkerProcess:
         except TimeoutError:
             self.kill_now()
             raise WorkerDied(f"The worker did not load within {READY_SECONDS:.0f} s.", self._hint()) from None
+        except WorkerDied as error:
+            if self._interpreter:
+                raise _unfit(self._interpreter, f"{error.message}{self._last_words()}") from error
+            raise
         if message != Ready():
             self.kill_now()
-            raise WorkerDied(
-                f"The worker speaks another version than {VERSION}.",
-                "Codeteam was updated while it ran: start it anew.",
-            )
+            said = f"The worker speaks another version than {VERSION}."
+            if self._interpreter:
+                raise _unfit(self._interpreter, said)
+            raise WorkerDied(said, "Codeteam was updated while it ran: start it anew.")
 
     async def _death(self) -> WorkerDied:
         """Why nothing more will come; the group is killed, for a child may have outlived the worker."""
@@ -154,10 +178,18 @@ class WorkerProcess:
         return -9 if self._process.returncode is None else self._process.returncode
 
     def _hint(self) -> str:
+        return f"Start the job again; the worker was replaced. Its log is {self._log.path}.{self._last_words()}"
+
+    def _last_words(self) -> str:
         last = self._log.tail.strip().rpartition("\n")[2]
-        said = f" Its last words: {last[:300]}" if last else ""
-        return f"Start the job again; the worker was replaced. Its log is {self._log.path}.{said}"
+        return f" Its last words: {last[:300]}" if last else ""
 
     async def _pump_log(self) -> None:
         while chunk := await self._errors.read(65536):
             self._log.feed(chunk)
+
+
+def _unfit(interpreter: str, said: str) -> WorkerDied:
+    """The interpreter that was chosen cannot run a worker, and trying again would not change that."""
+    hint = f"{PYTHON} is {interpreter}: it must be Python 3.11 or newer that has this version of Codeteam installed."
+    return WorkerDied(said, hint, "worker_environment")

@@ -17,7 +17,7 @@ from codeteam.domain.task import Task
 from codeteam.jobs.feed import Feed
 from codeteam.jobs.history import History
 from codeteam.jobs.log import Redactor, WorkerLog
-from codeteam.jobs.process import WORKER, WorkerProcess
+from codeteam.jobs.process import WorkerProcess, worker_argv
 from codeteam.wire import Happened, Run, Stop
 
 STOP_SECONDS = 1.5
@@ -47,13 +47,16 @@ class WorkerEngine:
         environ: Mapping[str, str],
         history: History | None,
         jobs: int = 2,
-        argv: Sequence[str] = WORKER,
+        argv: Sequence[str] = (),
         grace: float = GRACE_SECONDS,
     ) -> None:
-        """`home` is the state directory; `environ` goes to the workers; without `history` nothing is remembered."""
+        """`home` is the state directory; `environ` goes to the workers; without `history` nothing is remembered.
+
+        `argv` starts a worker; empty for Codeteam's own, in the interpreter that `environ` names.
+        """
         self.slots = jobs
         """Jobs that run at once; may be changed at any time."""
-        self._argv = tuple(argv)
+        self._argv = tuple(argv) or worker_argv(environ)
         self._grace = grace
         self._home = home
         self._environ = {**environ, "CODETEAM_HOME": str(home)}

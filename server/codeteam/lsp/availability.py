@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 _MEMORY = 30.0
 """Seconds a failure is believed: the user may have mended it, and only another job can tell."""
-_ENVIRONMENT = ("docker_", "sandbox_", "image_", "disk_full", "model_unreachable", "model_auth", "model_unknown")
+_ENVIRONMENT = (
+    "docker_",
+    "sandbox_",
+    "image_",
+    "disk_full",
+    "model_unreachable",
+    "model_auth",
+    "model_unknown",
+    "worker_environment",
+)
 
 
 class Availability:

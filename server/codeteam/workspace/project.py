@@ -9,16 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.reading import is_plain
 
 _REQUIREMENTS = 200
 _LIMIT = 512 * 1024
 _TEST_FOLDERS = ("tests", "test")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"(?:===|~=|[=!<>]=|[<>])\s*v?\d[\w.!+*-]*"
+# PEP 508 without addresses, as narrow as it is used. The server does not carry `packaging`; whoever installs the
+# packages reads the lines with it.
+_REQUIREMENT = re.compile(
+    rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?"
+    rf"\s*\(?(?P<versions>\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*,?)?\s*\)?"
+    r"\s*(?:;(?P<marker>[\w\s.,'\"<>=!~()+*-]+))?"
+)
+_RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)[\w.+-]*")
 
 
 def read_pyproject(folder: Folder) -> Mapping[str, Any]:
@@ -32,13 +38,15 @@ def read_pyproject(folder: Folder) -> Mapping[str, Any]:
 def dependencies(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> tuple[str, ...]:
     """Requirement lines that the project declares, by name and version only: no addresses, no options, no files."""
     found: dict[tuple[str, str], str] = {}
-    own = canonicalize_name(str(_at(pyproject, "project", "name") or _at(pyproject, "tool", "poetry", "name") or ""))
+    own = _normal(str(_at(pyproject, "project", "name") or _at(pyproject, "tool", "poetry", "name") or ""))
     for line in _declared(folder, pyproject, listing):
-        requirement = _requirement(line)
-        if requirement is None or canonicalize_name(requirement.name) == own:
+        match = _REQUIREMENT.fullmatch(line.strip()) if len(line) <= 300 else None
+        if match is None or _normal(match["name"]) == own:
             continue
-        key = (canonicalize_name(requirement.name), str(requirement.marker or ""))
-        found.setdefault(key, str(requirement))
+        marker = " ".join((match["marker"] or "").split())
+        wanted = "".join(f"{match['extras'] or ''}{match['versions'] or ''}".split()).rstrip(",")
+        requirement = f"{match['name']}{wanted}{f'; {marker}' if marker else ''}"
+        found.setdefault((_normal(match["name"]), marker), requirement)
         if len(found) >= _REQUIREMENTS:
             break
     return tuple(found.values())
@@ -140,15 +148,9 @@ def _declared(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[st
                 yield re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0]
 
 
-def _requirement(line: str) -> Requirement | None:
-    line = line.strip()
-    if not line or line.startswith("-") or len(line) > 300:
-        return None
-    try:
-        requirement = Requirement(line)
-    except (InvalidRequirement, ValueError, RecursionError):
-        return None
-    return None if requirement.url else requirement
+def _normal(name: str) -> str:
+    """A project's name as it is compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _from_poetry(name: str, wanted: object) -> Iterator[str]:
@@ -181,17 +183,16 @@ def _part(part: str) -> str:
         return part
     if part[0] not in "^~":
         return f"=={part}"
-    try:
-        low = Version(part[1:].strip())
-    except InvalidVersion:
+    low = _RELEASE.fullmatch(part[1:].strip())
+    if low is None:
         return ""
-    release = low.release
+    release = [int(number) for number in low[1].split(".")]
     if part[0] == "^":  # up to the next change of the leftmost number that is not zero
         fixed = next((index for index, number in enumerate(release) if number), len(release) - 1)
     else:
         fixed = min(1, len(release) - 1)
     high = ".".join(str(number) for number in (*release[:fixed], release[fixed] + 1))
-    return f">={low},<{high}"
+    return f">={low[0]},<{high}"
 
 
 def _at(table: Any, *keys: str) -> Any:
