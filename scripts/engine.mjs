@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import http from 'node:http';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cacheFolder } from './cache.mjs';
 import { Stop, answer, installPackages, isRoot, runQuietly, say, tail } from './programs.mjs';
 
 const SOCKET = '/var/run/docker.sock';
@@ -126,8 +126,4 @@ function adviceForUser() {
     return ['The Docker engine does not answer to this user.', 'Run: sudo usermod -aG docker $USER, and log in again. Is it running? sudo systemctl start docker'];
   }
   return ['The Docker engine is not running.', 'Run: sudo systemctl start docker'];
-}
-
-function cacheFolder() {
-  return process.env.CODETEAM_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'codeteam');
 }

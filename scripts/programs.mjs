@@ -38,9 +38,9 @@ export function run(argv, { env = process.env } = {}) {
 }
 
 /** Runs a program without showing its output; resolves to `{ code, output }`, both streams together. */
-export function runQuietly(argv, { env = process.env } = {}) {
+export function runQuietly(argv, { env = process.env, cwd = process.cwd() } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env, cwd });
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));

@@ -15,7 +15,8 @@ const STAMP = join('.venv', 'codeteam-setup.json');
 
 /** The environment's own interpreter. */
 export const python = resolve('.venv', WINDOWS ? 'Scripts/python.exe' : 'bin/python');
-const uv = resolve('.venv', WINDOWS ? 'Scripts/uv.exe' : 'bin/uv');
+/** The uv of the lock, there once `preparePython` has run. */
+export const uv = resolve('.venv', WINDOWS ? 'Scripts/uv.exe' : 'bin/uv');
 
 /** Makes `.venv` what the lock says; quick when it already is. */
 export async function preparePython() {
