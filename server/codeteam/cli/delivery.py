@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.cli.inputs import check_patch, check_workspace_writable
-from codeteam.cli.result import Result, base_of
+from codeteam.cli.result import Result
 from codeteam.cli.terminal import put, tell
 from codeteam.cli.words import finding_in_words, summary
 from codeteam.domain.artifacts import Status
@@ -55,7 +55,7 @@ def deliver(args: argparse.Namespace, results: Sequence[Result], root: Path) -> 
             if result.proposal is None or not result.proposal.files:
                 continue
             if result.status is Status.ACCEPTED:
-                apply_files(root, result.proposal.files, base_of(result.task))
+                apply_files(root, result.proposal.files, result.task.texts)
                 applied.append(result.task.job)
             else:
                 tell("not applied, for it is below the quality asked for; --require LEVEL asks for less")

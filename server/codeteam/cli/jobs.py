@@ -11,7 +11,8 @@ from codeteam.cli.terminal import put, put_json
 from codeteam.cli.words import event_in_words, finding_in_words, summary
 from codeteam.domain.events import Event, Executed, Replied, SentBack, Tested
 from codeteam.domain.evidence import TestReport
-from codeteam.jobs.history import History, JobLine, StoredJob
+from codeteam.jobs.history import History, StoredJob
+from codeteam.jobs.job_line import JobLine
 from codeteam.jobs.places import state_dir
 from codeteam.wire import Codec
 
@@ -59,6 +60,10 @@ def _line_as_json(line: JobLine) -> dict[str, Any]:
         "intent": line.intent,
         "workspace": line.workspace,
         "title": line.title,
+        "document": line.document,
+        "quality": line.quality or None,
+        "seconds": round(line.seconds, 3),
+        "tokens": line.tokens,
     }
 
 

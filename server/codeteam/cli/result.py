@@ -9,9 +9,10 @@ from typing import Any
 from codeteam.domain.artifacts import Proposal, Status
 from codeteam.domain.diff import unified
 from codeteam.domain.errors import CodeteamError
-from codeteam.domain.events import Cancelled, Event, Executed, Failed, Noted, Proposed, Replied, SentBack, Tested
-from codeteam.domain.evidence import Evidence, Gate, RunResult, Usage
+from codeteam.domain.events import Cancelled, Event, Failed, Proposed
+from codeteam.domain.evidence import Evidence, RunResult
 from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.story import evidence_of
 from codeteam.domain.task import Intent, Task
 
 CANCELLED = 130
@@ -62,7 +63,7 @@ class Result:
     @property
     def patch(self) -> str:
         """A unified diff of every file, which `git apply` takes."""
-        base = base_of(self.task)
+        base = self.task.texts
         files = self.proposal.files if self.proposal else ()
         return "".join(unified(file.path, None if file.is_new else base.get(file.path), file.text) for file in files)
 
@@ -74,13 +75,7 @@ def result_of(task: Task, events: Sequence[Event], seconds: float) -> Result:
         return Result(task, end, end.proposal.evidence)
     if not isinstance(end, Failed | Cancelled):
         end = Failed("interrupted", "The job has no end: it is still running, or what ran it was killed.")
-    return Result(task, end, replace(_evidence_so_far(events), seconds=seconds))
-
-
-def base_of(task: Task) -> dict[str, str | None]:
-    """By path, the text that a proposal was made from, for every file that the job knew."""
-    files = (*task.neighbours, *((task.document,) if task.document else ()))
-    return {file.path: file.text for file in files}
+    return Result(task, end, replace(evidence_of(events), seconds=seconds))
 
 
 def as_json(result: Result, **more: object) -> dict[str, Any]:
@@ -168,30 +163,3 @@ def _run_as_json(run: RunResult) -> Mapping[str, Any]:
         "seconds": round(run.seconds, 3),
         "output_tail": (run.stdout + run.stderr)[-TAIL:],
     }
-
-
-def _evidence_so_far(events: Sequence[Event]) -> Evidence:
-    """What a job without a proposal did: it was paid for all the same."""
-    found = Evidence(usage=Usage())
-    for event in events:
-        match event:
-            case Replied():
-                prompts = {**dict(found.prompts), event.role: event.prompt_hash}
-                found = replace(
-                    found,
-                    usage=found.usage + event.usage,
-                    iterations=max(found.iterations, event.iteration),
-                    prompts=tuple(prompts.items()),
-                )
-            case Executed():
-                found = replace(found, runs=(*found.runs, event.run))
-            case Tested(purpose="tests"):
-                found = replace(found, tests=event.report)
-            case SentBack():
-                gate = Gate(event.feedback.gate, passed=False, detail=event.feedback.text.partition("\n")[0])
-                found = replace(found, gates=(*found.gates, gate))
-            case Noted():
-                found = replace(found, notes=(*found.notes, event.message))
-            case _:
-                pass
-    return found

@@ -59,3 +59,9 @@ class Task:
     complaints: tuple[Complaint, ...] = ()
     prompts: tuple[tuple[str, str], ...] = ()
     """Prompt texts that replace the packaged ones, by role: the user's, or a trusted workspace's."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """By path, what every file that the job knows said when it was asked: a proposal is made from these."""
+        files = (*self.neighbours, *((self.document,) if self.document else ()))
+        return {file.path: file.text for file in files}

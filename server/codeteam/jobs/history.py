@@ -21,6 +21,7 @@ from pathlib import Path
 from codeteam.domain.errors import BadInput, HistoryUnreadable
 from codeteam.domain.events import Cancelled, Event, Failed, Noted, Proposed
 from codeteam.domain.task import Task
+from codeteam.jobs.job_line import LINES, JobLine, line_of
 from codeteam.jobs.owner import Owner, process_start
 from codeteam.wire import VERSION, Codec
 
@@ -58,22 +59,6 @@ CREATE TRIGGER nothing_after_the_end BEFORE INSERT ON events
 """
 MIGRATIONS: tuple[str, ...] = (_FIRST,)
 """The script that brings a database from schema N to N+1, in order; a new schema is one more entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    """A job in a list."""
-
-    id: str
-    created: float
-    """Seconds since the epoch."""
-    intent: str
-    workspace: str
-    """Folder the task came from; empty for none."""
-    title: str
-    """First line of the requirement."""
-    state: str
-    """"accepted", "below", "failed", "cancelled", "running" or "interrupted"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,53 +116,43 @@ class History:
                 "INSERT INTO events VALUES (?, (SELECT COUNT(*) FROM events WHERE job = ?), ?, ?, ?, ?)", rows
             )
 
-    def jobs(self, limit: int = 50) -> tuple[JobLine, ...]:
-        """The newest jobs, newest first."""
+    def jobs(self, limit: int = 50, workspaces: Sequence[str] | None = None) -> tuple[JobLine, ...]:
+        """The newest jobs, newest first; of these workspaces alone where some are given."""
+        wanted = "" if workspaces is None else f"WHERE workspace IN ({', '.join('?' * len(workspaces))})"
         with self._transaction(write=False) as connection:
             rows = connection.execute(
-                "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
-                " (SELECT ended FROM events WHERE job = id AND ended <> '') FROM jobs"
-                " ORDER BY created DESC, id LIMIT ?",
-                (limit,),
+                f"{LINES} {wanted} ORDER BY created DESC, id LIMIT ?",
+                (*(workspaces or ()), limit),
             ).fetchall()
-        return tuple(self._line(row) for row in rows)
+        return tuple(line_of(row) for row in rows)
 
     def job(self, name: str) -> StoredJob:
         """One job by its id or the beginning of it; raises BadInput when there is none, or more than one."""
         with self._transaction(write=False) as connection:
-            rows = connection.execute(
-                "SELECT id, created, intent, workspace, title, owner_pid, owner_started,"
-                " (SELECT ended FROM events WHERE job = id AND ended <> ''), task FROM jobs"
-                " WHERE substr(id, 1, ?) = ? LIMIT 2",
-                (len(name), name),
-            ).fetchall()
+            rows = connection.execute(f"{LINES} WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)).fetchall()
             if not rows or not name:
                 raise BadInput(f"There is no job {name!r} in the history.", "`codeteam jobs` lists them.")
             if len(rows) > 1:
                 raise BadInput(f"More than one job begins with {name!r}.", "Give more of its id.")
+            (asked,) = connection.execute("SELECT task FROM jobs WHERE id = ?", (rows[0][0],)).fetchone()
             happened = connection.execute(
                 "SELECT at, event FROM events WHERE job = ? ORDER BY number", (rows[0][0],)
             ).fetchall()
         try:
-            task = self._codec.decode_task(rows[0][8])
+            task = self._codec.decode_task(asked)
         except ValueError as error:
             raise HistoryUnreadable(
                 f"Job {rows[0][0]} was written by another version of Codeteam.",
                 "Read it with that version.",
             ) from error
         events = tuple(self._event(text) for _, text in happened)
-        return StoredJob(self._line(rows[0][:8]), task, events, tuple(at for at, _ in happened))
+        return StoredJob(line_of(rows[0]), task, events, tuple(at for at, _ in happened))
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def _line(self, row: tuple[str, float, str, str, str, int, str, str | None]) -> JobLine:
-        job, created, intent, workspace, title, pid, started, ended = row
-        state = ended or ("running" if Owner(pid, started).alive else "interrupted")
-        return JobLine(job, created, intent, workspace, title, state)
 
     def _event(self, text: str) -> Event:
         try:
