@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeteam.cli.options import with_model
+from codeteam.cli.options import add_settings, with_model, with_options
 from codeteam.cli.terminal import harmless, put, put_json
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.settings import SandboxKind, Settings
@@ -42,6 +42,8 @@ class Check:
     detail: str
     mend: str = ""
     """The command, or the one thing to do."""
+    kind: str = ""
+    """What is wrong, for programs: as in `codeteam.domain.errors`, or one of this module's own."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,11 +55,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+    add_settings(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    found = list(checks(args.environ))
+    found = list(checks(args.environ, args))
     fine = all(check.status != "fail" for check in found)
     if args.json:
         put_json({"ok": fine, "checks": [dataclasses.asdict(check) for check in found]})
@@ -69,10 +72,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if fine else 3
 
 
-def checks(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Every check; one that breaks down is a failed one, not the end of the others."""
+def checks(environ: Mapping[str, str], args: argparse.Namespace) -> Iterator[Check]:
+    """Every check; one that breaks down is a failed one, not the end of the others.
+
+    Raises:
+        BadInput: an option's value is wrong.
+    """
     settings, problems = user_settings(config_folder(environ))
-    settings = with_model(settings, environ)
+    settings = with_model(with_options(settings, args), environ)
     yield _settings(problems, environ)
     rounds: list[tuple[str, Callable[[], Iterator[Check]]]] = [
         ("python", _python),
@@ -86,7 +93,7 @@ def checks(environ: Mapping[str, str]) -> Iterator[Check]:
         try:
             yield from look()
         except CodeteamError as error:
-            yield Check(name, "fail", error.message, error.hint)
+            yield _failed(name, error)
         except Exception as error:  # noqa: BLE001 - a doctor does not die of the illness
             yield Check(name, "fail", f"{type(error).__name__}: {error}"[:300], "Please report it.")
 
@@ -135,13 +142,14 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
         found = [Check("docker", "ok", f"Docker engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
     except TimeoutError:
         detail = f"the Docker engine does not answer within {_PATIENCE:.0f} s"
-        return [Check("docker", "fail", detail, "Restart it: sudo systemctl restart docker")]
+        return [Check("docker", "fail", detail, "Restart it: sudo systemctl restart docker", "docker_down")]
     except CodeteamError as error:
-        return [Check("docker", "fail", error.message, error.hint)]
+        return [_failed("docker", error)]
     else:
         there = await image.find(engine, settings.sandbox_image)
         if there is None:
-            found.append(Check("image", "warn", "not built yet; the first job builds it", "codeteam sandbox build"))
+            detail = "not built yet; the first job builds it"
+            found.append(Check("image", "warn", detail, "codeteam sandbox build", "image_missing"))
         else:
             found.append(Check("image", "ok", there.shown))
         return found
@@ -156,7 +164,7 @@ def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
         try:
             yield _model(spec, settings, environ)
         except CodeteamError as error:
-            yield Check("model", "fail", f"{spec}: {error.message}", error.hint)
+            yield Check("model", "fail", f"{spec}: {error.message}", error.hint, error.kind)
 
 
 def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
@@ -169,16 +177,20 @@ def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
     if provider == "local":
         model, folder = embedded(name), models_folder(environ)
         if importlib.util.find_spec("xllamacpp") is None:
-            return Check("model", "fail", f"{spec}: its engine is not installed", "pip install 'codeteam[local]'")
+            mend = "pip install 'codeteam[local]'"
+            return Check("model", "fail", f"{spec}: its engine is not installed", mend, "model_engine")
         if not is_pulled(model, folder):
             detail = f"{spec}: not on this machine yet ({model.size / 1e9:.1f} GB)"
-            return Check("model", "fail", detail, f"codeteam model pull {name}")
+            return Check("model", "fail", detail, f"codeteam model pull {name}", "model_file")
         return Check("model", "ok", f"{spec}: {file_of(model, folder)}")
+    if provider == "editor":
+        return Check("model", "ok", f"{spec}: the editor is asked for it")
     if provider == "script":
         read_script(Path(name).expanduser())
         return Check("model", "ok", f"{spec}: recorded replies")
     if provider not in {"openai", "azure", "anthropic", "gemini", "ollama", "compatible"} or not name:
-        return Check("model", "fail", f"{spec} is no model", "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b")
+        mend = "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b"
+        return Check("model", "fail", f"{spec} is no model", mend, "model_unknown")
     endpoint = endpoint_of(provider, name, base_url=settings.base_url, environ=environ)
     return Check("model", "ok", f"{spec}: {'a key is set' if endpoint.key else 'no key needed'}; not asked")
 
@@ -191,6 +203,10 @@ def _disk(environ: Mapping[str, str]) -> Iterator[Check]:
     detail = f"{free / 1e9:.1f} GB free for {place}"
     status = "fail" if free < _NO_DISK else "warn" if free < _LITTLE_DISK else "ok"
     yield Check("disk", status, detail, "codeteam sandbox prune")
+
+
+def _failed(name: str, error: CodeteamError) -> Check:
+    return Check(name, "fail", error.message, error.hint, error.kind)
 
 
 def _existing(path: Path) -> Path:

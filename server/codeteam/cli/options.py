@@ -40,6 +40,18 @@ def settings_from(args: argparse.Namespace, root: Path, environ: Mapping[str, st
     settings, more = workspace_settings(root, settings)
     for problem in (*problems, *more):
         tell(f"warning: {problem}")
+    settings = with_options(settings, args)
+    if settings.sandbox.value == "local":
+        tell("warning: generated code runs on this machine without isolation (sandbox: local).")
+    return settings
+
+
+def with_options(settings: Settings, args: argparse.Namespace) -> Settings:
+    """The settings as the options of `add_settings` change them.
+
+    Raises:
+        BadInput: an option's value is wrong.
+    """
     given = {
         field.name.replace("_", "-"): _typed(value, type(field.default))
         for field in fields(Settings)
@@ -48,8 +60,6 @@ def settings_from(args: argparse.Namespace, root: Path, environ: Mapping[str, st
     settings, wrong = parse_settings(given, where=_WHERE, base=settings)
     if wrong:
         raise BadInput(" ".join(wrong), "See `--help` of the command.")
-    if settings.sandbox.value == "local":
-        tell("warning: generated code runs on this machine without isolation (sandbox: local).")
     return settings
 
 
