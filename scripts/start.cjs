@@ -1,4 +1,4 @@
-// Every npm script begins here: `node scripts/start.cjs demo|test|setup|lock|editors`.
+// Every npm script begins here: `node scripts/start.cjs demo|test|setup|lock|package|editors`.
 // Written for any Node, so that an old one is told apart from a broken checkout.
 'use strict';
 
@@ -10,8 +10,8 @@ if (major < 18) {
 }
 
 var name = process.argv[2];
-if (['demo', 'test', 'setup', 'lock', 'editors'].indexOf(name) < 0) {
-  console.error('usage: node scripts/start.cjs demo|test|setup|lock|editors [ARGUMENTS]');
+if (['demo', 'test', 'setup', 'lock', 'package', 'editors'].indexOf(name) < 0) {
+  console.error('usage: node scripts/start.cjs demo|test|setup|lock|package|editors [ARGUMENTS]');
   process.exit(2);
 }
 

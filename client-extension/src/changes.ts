@@ -1,0 +1,41 @@
+// Proposed changes side by side, in VS Code's multi-file diff.
+
+import * as vscode from 'vscode';
+import { documents } from './documents';
+
+export interface Change {
+  uri: vscode.Uri;
+  /** Null for a new file. */
+  before: string | null;
+  after: string;
+}
+
+/** Opens the changes; `close` closes their tab and forgets the texts. */
+export async function showChanges(title: string, changes: readonly Change[]): Promise<{ close: () => Promise<void> }> {
+  const shown = changes.map(({ uri, before, after }) => {
+    const name = vscode.workspace.asRelativePath(uri);
+    return { uri, left: documents.put(`before/${name}`, before ?? ''), right: documents.put(`after/${name}`, after) };
+  });
+  const [only, ...others] = shown;
+  if (only && others.length === 0) {
+    await vscode.commands.executeCommand('vscode.diff', only.left, only.right, title, { preview: true });
+  } else {
+    const resources = shown.map(({ uri, left, right }) => [uri, left, right]);
+    await vscode.commands.executeCommand('vscode.changes', title, resources);
+  }
+  return {
+    close: async () => {
+      const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs).filter((tab) => shows(tab, title, shown));
+      await vscode.window.tabGroups.close(tabs);
+      for (const { left, right } of shown) documents.forget(left, right);
+    },
+  };
+}
+
+function shows(tab: vscode.Tab, title: string, shown: readonly { right: vscode.Uri }[]): boolean {
+  if (tab.input instanceof vscode.TabInputTextDiff) {
+    const right = tab.input.modified.toString();
+    return shown.some((change) => change.right.toString() === right);
+  }
+  return shown.length > 1 && tab.label === title; // a multi-file diff does not tell what it shows
+}

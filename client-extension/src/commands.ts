@@ -1,0 +1,144 @@
+// Every command of the extension. Those that start or change a job have the server's own names: its code actions
+// lead here, so that the worker's environment is there and the workspace is trusted before the server is asked.
+
+import * as vscode from 'vscode';
+import { LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
+import type { Doctor } from './doctor';
+import { openExample } from './example';
+import { isActive, type Job, type Jobs } from './jobs';
+import type { Models } from './models';
+import * as opening from './opening';
+import { Nowhere } from './place';
+import { type Intent, type JobReport, jobReport } from './protocol';
+import type { Readiness } from './readiness';
+import type { ReportPanels } from './reportPanel';
+import type { Secrets } from './secrets';
+import type { Server } from './server';
+import { startJob, trusted } from './starting';
+import * as words from './words';
+
+const INTENTS: Intent[] = ['implement', 'fix', 'refactor', 'document', 'test', 'review'];
+
+export interface CommandParts {
+  /** The extension's own folder. */
+  storage: vscode.Uri;
+  server: Server;
+  jobs: Jobs;
+  readiness: Readiness;
+  doctor: Doctor;
+  models: Models;
+  secrets: Secrets;
+  reports: ReportPanels;
+  log: vscode.LogOutputChannel;
+}
+
+export function registerCommands(parts: CommandParts): vscode.Disposable {
+  const { server, jobs, readiness, doctor, models, secrets, reports, log } = parts;
+  const forJob = (title: string, suits: (job: Job) => boolean, act: (jobId: string) => Promise<unknown>) => async (target: unknown) => {
+    const jobId = jobOf(target) ?? (await pickJob(jobs, title, suits));
+    return jobId === undefined ? undefined : act(jobId);
+  };
+  const withReport = (act: (report: JobReport) => Promise<void>) => async (jobId: string) => act(await reportOf(server, jobId));
+  const table: Record<string, (...args: unknown[]) => unknown> = {
+    ...Object.fromEntries(INTENTS.map((intent) => [intent, (target: unknown) => startJob(intent, target, server, readiness)])),
+    cancel: forJob('cancel', isActive, (jobId) => server.command('codeteam.cancel', { jobId })),
+    apply: forJob(
+      'apply the proposal of',
+      (job) => job.canApply,
+      (jobId) => server.command('codeteam.apply', { jobId })
+    ),
+    rerun: forJob(
+      'run again',
+      (job) => job.canRerun,
+      async (jobId) => {
+        if ((await trusted()) && (await readiness.prepare())) await server.command('codeteam.rerun', { jobId });
+      }
+    ),
+    dismiss: (argument) => server.command('codeteam.dismiss', argument as object),
+    openProposal: forJob('open the proposal of', (job) => !isActive(job), withReport(opening.openProposal)),
+    openPlan: forJob('open the plan of', () => true, withReport(opening.openPlan)),
+    openTests: forJob('open the tests of', () => true, withReport(opening.openTests)),
+    openRuns: forJob('open the runs of', () => true, withReport(opening.openRuns)),
+    openReport: forJob(
+      'report on',
+      () => true,
+      (jobId) => reports.open(jobId)
+    ),
+    refreshJobs: async () => jobs.read(await server.running()),
+    chooseModel: () => models.choose(),
+    forgetKeys: () => secrets.forget(),
+    setUp: async () => (await trusted()) && (await readiness.prepare()) && doctor.look(),
+    checkMachine: async () => (await trusted()) && report(await doctor.look(), readiness),
+    mend: async () => doctor.trouble && readiness.mend(doctor.trouble),
+    openExample: () => openExample(parts.storage),
+    restart: () => server.restart(),
+    showLog: () => log.show(),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(table).map(([name, act]) =>
+      vscode.commands.registerCommand(`codeteam.${name}`, async (...args: unknown[]) => told(() => act(...args), log))
+    )
+  );
+}
+
+/** What a command ran into is said to the user; only what nobody foresaw is an error of the command. */
+async function told(act: () => unknown, log: vscode.LogOutputChannel): Promise<unknown> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof vscode.CancellationError) return undefined;
+    if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) return undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    log.warn(message);
+    if (error instanceof Nowhere) void vscode.window.showInformationMessage(message);
+    else void vscode.window.showWarningMessage(`Codeteam: ${message}`);
+    return undefined;
+  }
+}
+
+/** The job that an entry of the view, or a code action's argument, is about. */
+function jobOf(target: unknown): string | undefined {
+  const jobId = typeof target === 'object' && target !== null && 'jobId' in target ? target.jobId : undefined;
+  return typeof jobId === 'string' ? jobId : undefined;
+}
+
+async function pickJob(jobs: Jobs, title: string, suits: (job: Job) => boolean): Promise<string | undefined> {
+  const suitable = jobs.all().filter(suits);
+  if (suitable.length === 0) {
+    void vscode.window.showInformationMessage(`There is no Codeteam job to ${title}.`.replace(/ (of|on)\.$/, '.'));
+    return undefined;
+  }
+  if (suitable.length === 1 && suitable[0] && isActive(suitable[0])) return suitable[0].jobId;
+  const items = suitable.map((job) => ({
+    label: job.title,
+    description: words.state(job.state),
+    detail: new Date(job.created * 1000).toLocaleString(),
+    jobId: job.jobId,
+  }));
+  return (await vscode.window.showQuickPick(items, { title: `Codeteam: ${title} which job?`, matchOnDescription: true }))?.jobId;
+}
+
+export async function reportOf(server: Server, jobId: string): Promise<JobReport> {
+  const client = await server.running();
+  return client.sendRequest(jobReport, { jobId });
+}
+
+/** What was found on this machine, as a list; choosing what is wrong begins to mend it. */
+async function report(checks: Awaited<ReturnType<Doctor['look']>>, readiness: Readiness): Promise<void> {
+  if (checks.length === 0) {
+    void vscode.window.showInformationMessage('Codeteam sets itself up on first use; “Codeteam: Set Up” does it now.');
+    return;
+  }
+  const marks = { ok: '$(pass)', warn: '$(warning)', fail: '$(error)' };
+  const items = checks.map((check) => ({
+    label: `${marks[check.status]} ${check.name}`,
+    description: check.detail,
+    detail: check.status === 'ok' ? '' : check.mend,
+    check,
+  }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title: 'Codeteam: what works on this machine',
+    placeHolder: 'Choose what is wrong to mend it',
+  });
+  if (picked && picked.check.status !== 'ok') await readiness.mend(picked.check);
+}

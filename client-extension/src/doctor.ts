@@ -1,0 +1,90 @@
+// What works on this machine, as `codeteam doctor` finds it for the settings of this editor.
+
+import * as vscode from 'vscode';
+import { type Bundle, INTERPRETER_OPTIONS, pythonEnvironment } from './bundle';
+import { runProgram } from './program';
+import type { Secrets } from './secrets';
+import type { Server } from './server';
+import { chosen } from './settings';
+
+const PATIENCE_MS = 60_000;
+/** Settings that decide what is looked at, with their options. */
+const OPTIONS = {
+  model: '--model',
+  architectModel: '--architect-model',
+  developerModel: '--developer-model',
+  reviewerModel: '--reviewer-model',
+  testerModel: '--tester-model',
+  baseUrl: '--base-url',
+  sandbox: '--sandbox',
+  sandboxImage: '--sandbox-image',
+};
+
+export interface Check {
+  name: string;
+  status: 'ok' | 'warn' | 'fail';
+  detail: string;
+  /** The command, or the one thing to do. */
+  mend: string;
+  /** As in server/codeteam/domain/errors.py, or `model_engine`, `model_file`. */
+  kind: string;
+}
+
+export class Doctor implements vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.changed.event;
+  private looking: Promise<readonly Check[]> | undefined;
+  /** What was found last; nothing before the first look. */
+  checks: readonly Check[] | undefined;
+
+  constructor(
+    private readonly server: Server,
+    private readonly carried: Bundle,
+    private readonly secrets: Secrets,
+    private readonly log: vscode.LogOutputChannel
+  ) {}
+
+  /** Looks anew; empty where there is nothing to look with yet, or nothing may run. */
+  async look(): Promise<readonly Check[]> {
+    this.looking ??= this.ask().finally(() => {
+      this.looking = undefined;
+    });
+    return this.looking;
+  }
+
+  /** What keeps jobs from running, the first of it. */
+  get trouble(): Check | undefined {
+    return this.checks?.find((check) => check.status === 'fail');
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+
+  private async ask(): Promise<readonly Check[]> {
+    const worker = this.server.worker;
+    if (!vscode.workspace.isTrusted || !worker?.ready) return [];
+    const options = Object.entries(OPTIONS).flatMap(([name, option]) => (chosen(name) ? [option, chosen(name)] : []));
+    const args = [...INTERPRETER_OPTIONS, '-m', 'codeteam', 'doctor', '--json', ...options];
+    const { stdout, stderr } = await runProgram(worker.interpreter, args, { env: pythonEnvironment(this.carried), timeout: PATIENCE_MS });
+    try {
+      const { checks } = JSON.parse(stdout) as { checks: Check[] };
+      this.checks = checks.map((check) => this.withKeys(check));
+      this.log.info(`this machine: ${this.checks.map(({ name, status }) => `${name} ${status}`).join(', ')}`);
+    } catch {
+      const detail = stderr.trim().split('\n').at(-1) || 'it could not be looked at';
+      this.checks = [{ name: 'codeteam', status: 'fail', detail, mend: '', kind: 'doctor' }];
+      this.log.error(`codeteam doctor: ${stderr}`);
+    }
+    this.changed.fire();
+    return this.checks;
+  }
+
+  /** A key that the environment lacks is kept here, or asked for when a job needs it. */
+  private withKeys(check: Check): Check {
+    const name = /\b[A-Z][A-Z_]*_API_KEY\b/.exec(check.mend)?.[0];
+    if (check.kind !== 'model_auth' || !name) return check;
+    const detail = this.secrets.has(name) ? 'its key is kept by the editor' : 'its key is asked for when a job needs it';
+    return { ...check, status: 'ok', detail: `${check.detail.split(':', 1)[0]}: ${detail}`, mend: '' };
+  }
+}

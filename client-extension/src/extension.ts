@@ -1,0 +1,85 @@
+// The extension's parts, put together: this is the page to read first.
+
+import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
+import { bundle } from './bundle';
+import { answerChat } from './chat';
+import { registerCommands, reportOf } from './commands';
+import { Doctor } from './doctor';
+import { documents, SCHEME } from './documents';
+import { Jobs } from './jobs';
+import { JobsView } from './jobsView';
+import { Models } from './models';
+import { openProposal } from './opening';
+import * as protocol from './protocol';
+import { Readiness } from './readiness';
+import { ReportPanels } from './reportPanel';
+import { Secrets } from './secrets';
+import { Server } from './server';
+import { StatusItem } from './status';
+import { TraceChannel } from './trace';
+
+/** What keeps a job from running on this machine, by the kind of its failure. */
+const OF_THE_MACHINE = /^(docker_|sandbox_|image_|disk_|model_|worker_)/;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Codeteam', { log: true });
+  const carried = bundle(context);
+  const secrets = new Secrets(context);
+  const trace = new TraceChannel(() => secrets.known());
+  const jobs = new Jobs();
+  const connect = (client: LanguageClient) => [
+    client.onNotification(protocol.job, (params) => {
+      jobs.tell(params);
+      if (params.state === 'failed' && OF_THE_MACHINE.test(params.error?.kind ?? '')) void doctor.look();
+      else if (doctor.trouble && ['proposed', 'applied', 'done'].includes(params.state)) void doctor.look();
+    }),
+    client.onNotification(protocol.step, (params) => jobs.tellStep(params)),
+    client.onRequest(protocol.chat, (params, token) => answerChat(client, params, token)),
+    client.onRequest(protocol.secret, (params, token) => secrets.answer(params, token)),
+  ];
+  const server = new Server({ context, carried, log, trace, connect });
+  const doctor = new Doctor(server, carried, secrets, log);
+  const readiness = new Readiness(server, doctor, carried, log);
+  const models = new Models(context, secrets, doctor);
+  const command = (name: string) => async (jobId: string) => void (await vscode.commands.executeCommand(`codeteam.${name}`, { jobId }));
+  const reports = new ReportPanels(context.extensionUri, jobs, {
+    fetch: (jobId) => reportOf(server, jobId),
+    apply: command('apply'),
+    rerun: command('rerun'),
+    openDiff: (report, path) => openProposal({ ...report, files: report.files.filter((file) => file.path === path) }),
+  });
+  const begin = async () => {
+    const client = await server.running();
+    await jobs.read(client).catch((error: unknown) => log.warn(`The history cannot be read: ${error}`));
+    await doctor.look();
+    await models.offer();
+  };
+  const quietly = (work: Promise<unknown>) => void work.catch((error: unknown) => log.error(String(error)));
+  context.subscriptions.push(
+    log,
+    trace,
+    jobs,
+    server,
+    doctor,
+    reports,
+    new JobsView(jobs, server),
+    new StatusItem(server, jobs, doctor),
+    registerCommands({ storage: context.globalStorageUri, server, jobs, readiness, doctor, models, secrets, reports, log }),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
+    server.onDidChange(({ is }) => is === 'stopped' && jobs.lost()),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => quietly(trustGranted())),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration('codeteam.pythonPath')) quietly(server.restart());
+      else if (event.affectsConfiguration('codeteam')) quietly(doctor.look());
+    })
+  );
+  quietly(begin());
+
+  async function trustGranted(): Promise<void> {
+    const client = await server.running();
+    await client.sendNotification(protocol.trust, { trusted: true });
+    await doctor.look();
+    await models.offer();
+  }
+}

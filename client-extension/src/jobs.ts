@@ -1,0 +1,134 @@
+// The jobs of this window and of its history, as the views show them.
+
+import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
+import * as protocol from './protocol';
+
+const REMEMBERED = 50;
+const ACTIVE = new Set<protocol.PastState>(['queued', 'running']);
+
+export interface Job extends protocol.PastJob {
+  step: string;
+  iteration: number;
+  message: string;
+  stoppedBy: string;
+  cost: number | null;
+  error: protocol.Trouble | null;
+  /** Null until they were asked for, of a job that is over. */
+  steps: Step[] | null;
+  /** `Date.now()` when the server last spoke of it. */
+  heard: number;
+}
+
+export interface Step extends protocol.ReportStep {
+  jobId: string;
+  /** `Date.now()` when it began; 0 when that was before this window. */
+  began: number;
+}
+
+export class Jobs implements vscode.Disposable {
+  private readonly jobs = new Map<string, Job>();
+  private readonly changed = new vscode.EventEmitter<Job | undefined>();
+  /** Fires the job that changed, or nothing when the list did. */
+  readonly onDidChange = this.changed.event;
+
+  /** The newest first. */
+  all(): Job[] {
+    return [...this.jobs.values()].sort((a, b) => b.created - a.created);
+  }
+
+  get(jobId: string): Job | undefined {
+    return this.jobs.get(jobId);
+  }
+
+  active(): Job[] {
+    return this.all().filter(isActive);
+  }
+
+  /** `codeteam/job` */
+  tell(params: protocol.JobParams): void {
+    const known = this.jobs.get(params.jobId);
+    const now = Date.now();
+    const job: Job = {
+      created: now / 1000 - params.seconds,
+      workspace: '',
+      steps: [],
+      ...known,
+      ...params,
+      canRerun: !ACTIVE.has(params.state),
+      heard: now,
+    };
+    this.jobs.set(job.jobId, job);
+    this.changed.fire(known ? job : undefined);
+  }
+
+  /** `codeteam/step` */
+  tellStep(params: protocol.StepParams): void {
+    const job = this.jobs.get(params.jobId);
+    if (!job) return;
+    job.steps ??= [];
+    const steps = job.steps;
+    const began = params.state === 'running' ? Date.now() : (steps[params.number]?.began ?? 0);
+    steps[params.number] = { ...params, began };
+    this.changed.fire(job);
+  }
+
+  /** Reads the history; what is known of this session's jobs is newer and stays. */
+  async read(client: LanguageClient): Promise<void> {
+    const workspaces = vscode.workspace.workspaceFolders?.map((folder) => folder.uri.fsPath);
+    const answer = await client.sendRequest(protocol.jobs, { limit: REMEMBERED, ...(workspaces?.length && { workspaces }) });
+    for (const past of answer.jobs) {
+      const known = this.jobs.get(past.jobId);
+      if (known?.heard) continue;
+      this.jobs.set(past.jobId, {
+        step: '',
+        iteration: 0,
+        message: '',
+        stoppedBy: '',
+        cost: null,
+        error: null,
+        steps: null,
+        ...known,
+        ...past,
+        heard: 0,
+      });
+    }
+    this.changed.fire(undefined);
+  }
+
+  /** Reads the steps of a job of the history. */
+  async readSteps(client: LanguageClient, job: Job): Promise<Step[]> {
+    const report = await client.sendRequest(protocol.jobReport, { jobId: job.jobId });
+    job.steps = report.steps.map((step) => ({ ...step, jobId: job.jobId, began: 0 }));
+    job.error = report.error;
+    job.stoppedBy = report.stoppedBy;
+    return job.steps;
+  }
+
+  /** The server is gone, and with it what it ran. */
+  lost(): void {
+    for (const job of this.active()) {
+      job.state = 'interrupted';
+      for (const step of job.steps ?? []) if (step?.state === 'running') step.state = 'cancelled';
+    }
+    this.changed.fire(undefined);
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+}
+
+export function isActive(job: Pick<Job, 'state'>): boolean {
+  return ACTIVE.has(job.state);
+}
+
+/** Seconds that a job has taken until now. */
+export function secondsOf(job: Job): number {
+  return job.state === 'running' && job.heard ? job.seconds + (Date.now() - job.heard) / 1000 : job.seconds;
+}
+
+/** Seconds that a step has taken until now. */
+export function secondsOfStep(step: Step): number {
+  return step.state === 'running' && step.began ? (Date.now() - step.began) / 1000 : step.seconds;
+}

@@ -1,0 +1,94 @@
+// Where an action is meant: what the lightbulb gave, a file of the explorer, or the selection.
+
+import * as vscode from 'vscode';
+import { LANGUAGES } from './server';
+
+/** Argument of the commands that start a job, as docs/protocol.md has it. */
+export interface JobArgument {
+  uri: string;
+  version: number | null;
+  range: { start: Position; end: Position };
+  instruction?: string;
+  diagnostics?: { range: { start: Position; end: Position }; message: string; source?: string; code?: string | number }[];
+}
+
+interface Position {
+  line: number;
+  character: number;
+}
+
+/** There is nothing to act on; the message says what to do. */
+export class Nowhere extends Error {}
+
+/** Whether the language server made this argument itself. */
+export function isArgument(value: unknown): value is JobArgument {
+  return typeof value === 'object' && value !== null && 'range' in value && typeof (value as JobArgument).uri === 'string';
+}
+
+/** The argument for what the user points at: a file of the explorer, else the active editor's selection. */
+export async function placeOf(target: unknown): Promise<JobArgument> {
+  const active = vscode.window.activeTextEditor;
+  if (target instanceof vscode.Uri && target.toString() !== active?.document.uri.toString()) {
+    const document = await openText(target);
+    return argumentOf(document, wholeOf(document));
+  }
+  if (!active) throw new Nowhere('Open a file first, and select a requirement or some code.');
+  check(active.document);
+  return argumentOf(active.document, active.selection);
+}
+
+/** The problems that touch the range, or its line where nothing is selected. */
+export function problemsAt({ uri, range }: JobArgument): JobArgument['diagnostics'] {
+  const { start, end } = range;
+  const place = new vscode.Range(start.line, start.character, end.line, end.character);
+  return vscode.languages
+    .getDiagnostics(vscode.Uri.parse(uri))
+    .filter((problem) =>
+      place.isEmpty ? problem.range.start.line <= start.line && start.line <= problem.range.end.line : place.intersection(problem.range)
+    )
+    .map((problem) => ({
+      range: plain(problem.range),
+      message: problem.message,
+      ...(problem.source && { source: problem.source }),
+      ...codeOf(problem),
+    }));
+}
+
+export function isEmpty({ range }: JobArgument): boolean {
+  return range.start.line === range.end.line && range.start.character === range.end.character;
+}
+
+async function openText(uri: vscode.Uri): Promise<vscode.TextDocument> {
+  try {
+    const document = await vscode.workspace.openTextDocument(uri);
+    check(document);
+    // shown, so that it stays open, and the user sees what the job is about
+    await vscode.window.showTextDocument(document, { preview: true });
+    return document;
+  } catch (error) {
+    if (error instanceof Nowhere) throw error;
+    throw new Nowhere(`${vscode.workspace.asRelativePath(uri)} is no text file that can be opened.`);
+  }
+}
+
+function check({ languageId, uri }: vscode.TextDocument): void {
+  if (!LANGUAGES.includes(languageId)) throw new Nowhere('Codeteam works on Python, and on requirements in Markdown or plain text.');
+  if (!['file', 'untitled'].includes(uri.scheme)) throw new Nowhere('Codeteam works on files and on new documents.');
+}
+
+function argumentOf({ uri, version }: vscode.TextDocument, range: vscode.Range): JobArgument {
+  return { uri: uri.toString(), version, range: plain(range) };
+}
+
+function wholeOf(document: vscode.TextDocument): vscode.Range {
+  return document.validateRange(new vscode.Range(0, 0, document.lineCount, 0));
+}
+
+function plain({ start, end }: vscode.Range): JobArgument['range'] {
+  return { start: { line: start.line, character: start.character }, end: { line: end.line, character: end.character } };
+}
+
+function codeOf({ code }: vscode.Diagnostic): { code?: string | number } {
+  if (code === undefined) return {};
+  return { code: typeof code === 'object' ? code.value : code };
+}

@@ -1,0 +1,83 @@
+// Keys of model providers: kept in the editor's secret storage, asked for when a job needs one, told to no one else.
+
+import * as vscode from 'vscode';
+import type { SecretAnswer, SecretParams } from './protocol';
+
+const PREFIX = 'codeteam.key.';
+const INDEX = 'codeteam.keys';
+
+export class Secrets {
+  private readonly given = new Set<string>();
+  private readonly asking = new Map<string, Promise<string | null>>();
+
+  constructor(private readonly context: vscode.ExtensionContext) {}
+
+  /** The keys handed out in this session, for taking them out of traces. */
+  known(): Iterable<string> {
+    return this.given;
+  }
+
+  /** Whether a key of that name is kept. */
+  has(name: string): boolean {
+    return this.names().includes(name);
+  }
+
+  /** Answers `codeteam/secret`: the key that is kept, else the one that the user types in. */
+  async answer({ name, label }: SecretParams, token: vscode.CancellationToken): Promise<SecretAnswer> {
+    if (!vscode.workspace.isTrusted) return { value: null };
+    const kept = await this.context.secrets.get(PREFIX + name);
+    const value = kept ?? (await this.askOnce(name, label, token));
+    if (value) this.given.add(value);
+    return { value };
+  }
+
+  /** Asks for a key and keeps it; null when the user gives none. */
+  async ask(name: string, label: string, token?: vscode.CancellationToken): Promise<string | null> {
+    const options: vscode.InputBoxOptions = {
+      title: `Codeteam: key for ${label}`,
+      prompt: `${name}, kept in the editor's secret storage. It is sent to ${label} and nowhere else.`,
+      password: true,
+      ignoreFocusOut: true,
+    };
+    const value = (await vscode.window.showInputBox(options, token))?.trim();
+    if (!value) return null;
+    await this.context.secrets.store(PREFIX + name, value);
+    await this.context.globalState.update(INDEX, [...new Set([...this.names(), name])]);
+    return value;
+  }
+
+  /** Lets the user choose which keys to forget. */
+  async forget(): Promise<void> {
+    const names = this.names();
+    if (names.length === 0) {
+      void vscode.window.showInformationMessage('Codeteam keeps no keys.');
+      return;
+    }
+    const chosen = await vscode.window.showQuickPick(names, {
+      title: 'Codeteam: forget keys',
+      canPickMany: true,
+      placeHolder: 'Keys to forget',
+    });
+    if (!chosen?.length) return;
+    for (const name of chosen) await this.context.secrets.delete(PREFIX + name);
+    await this.context.globalState.update(
+      INDEX,
+      names.filter((name) => !chosen.includes(name))
+    );
+    void vscode.window.showInformationMessage(`Forgotten: ${chosen.join(', ')}.`);
+  }
+
+  /** Two roles of one job may need the same key at once; the user is asked once. */
+  private askOnce(name: string, label: string, token: vscode.CancellationToken): Promise<string | null> {
+    const running = this.asking.get(name);
+    if (running !== undefined) return running;
+    const asking = this.ask(name, label, token).finally(() => this.asking.delete(name));
+    this.asking.set(name, asking);
+    return asking;
+  }
+
+  /** Names alone; the storage cannot list what it holds. */
+  private names(): string[] {
+    return this.context.globalState.get<string[]>(INDEX, []);
+  }
+}

@@ -1,0 +1,43 @@
+// Figures and states as people read them.
+
+import type { PastState, StepState } from './protocol';
+
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+export function tokens(count: number): string {
+  if (count < 1000) return `${count} tokens`;
+  return `${(count / 1000).toFixed(count < 10_000 ? 1 : 0)}k tokens`;
+}
+
+export function cost(dollars: number): string {
+  return dollars === 0 ? '' : `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
+}
+
+const STATES: Record<PastState, string> = {
+  queued: 'waiting',
+  running: 'running',
+  proposed: 'proposed',
+  applied: 'applied',
+  kept: 'kept, not applied',
+  done: 'done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  accepted: 'accepted',
+  below: 'below the quality asked for',
+  interrupted: 'interrupted',
+};
+
+const STEP_STATES: Record<StepState, string> = { running: 'at work', done: 'done', failed: 'sent back', cancelled: 'cancelled' };
+
+export function state(of: PastState): string {
+  return STATES[of] ?? of;
+}
+
+export function stepState(of: StepState): string {
+  return STEP_STATES[of] ?? of;
+}
