@@ -1,12 +1,12 @@
 // A proposal before it is applied: in VS Code's refactor preview, as a multi-file diff, or at once.
 
 import * as vscode from 'vscode';
-import type {
-  ApplyWorkspaceEditParams,
-  ApplyWorkspaceEditResult,
-  LanguageClient,
+import {
+  type ApplyWorkspaceEditParams,
+  type ApplyWorkspaceEditResult,
+  type LanguageClient,
   ResponseError,
-  WorkspaceEdit,
+  type WorkspaceEdit,
 } from 'vscode-languageclient/node';
 import { type Change, showChanges } from './changes';
 import { preview } from './settings';
@@ -14,6 +14,7 @@ import { preview } from './settings';
 type Next = (params: ApplyWorkspaceEditParams) => Promise<ApplyWorkspaceEditResult | ResponseError<void>>;
 
 const APPLY = 'Apply';
+const APPLY_ALL = 'Apply All';
 const DISCARD = 'Discard';
 
 /** Handles `workspace/applyEdit` as `codeteam.preview` says; the user's files are saved as after any refactoring. */
@@ -24,9 +25,9 @@ export async function applyEdit(
 ): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
   const refactoring = { ...params, metadata: { isRefactoring: true } };
   const way = needsConfirmation(params.edit) ? preview() : 'direct';
-  if (way === 'refactor' || client === undefined) return next(refactoring);
   const confirmed = { ...refactoring, edit: withoutConfirmation(params.edit) };
-  if (way === 'direct') return next(confirmed);
+  if (way === 'direct' || client === undefined) return next(client ? confirmed : refactoring);
+  if (way === 'refactor') return inRefactorPreview(refactoring, confirmed, next);
   const opened = await showChanges(params.label ?? 'Codeteam', await changesOf(client, params.edit));
   try {
     const note = descriptionOf(params.edit);
@@ -37,6 +38,32 @@ export async function applyEdit(
     await opened.close();
   }
   return next(confirmed);
+}
+
+/**
+ * VS Code's own preview. Its entries start unticked, and Apply with nothing ticked counts as applied: what was not
+ * applied is told apart by looking, and not taken for it.
+ */
+async function inRefactorPreview(
+  asked: ApplyWorkspaceEditParams,
+  confirmed: ApplyWorkspaceEditParams,
+  next: Next
+): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+  const before = await textsOf(asked.edit);
+  const result = await next(asked);
+  if (result instanceof ResponseError || !result.applied || (await textsOf(asked.edit)) !== before) return result;
+  const text = 'Nothing was ticked in the refactor preview, so nothing was changed.';
+  if ((await vscode.window.showInformationMessage(text, APPLY_ALL)) === APPLY_ALL) return next(confirmed);
+  return { applied: false, failureReason: 'nothing was ticked in the preview' };
+}
+
+/** The texts of the edit's files, to compare. */
+async function textsOf(edit: WorkspaceEdit): Promise<string> {
+  const uris = (edit.documentChanges ?? []).map((change) =>
+    'textDocument' in change ? change.textDocument.uri : 'uri' in change ? change.uri : ''
+  );
+  const texts = [...new Set(uris)].filter(Boolean).map(async (uri) => (await openIfThere(vscode.Uri.parse(uri)))?.getText() ?? null);
+  return JSON.stringify(await Promise.all(texts));
 }
 
 function needsConfirmation(edit: WorkspaceEdit): boolean {

@@ -9,15 +9,18 @@ import { pythonPath } from './settings';
 
 const MINIMUM = [3, 11] as const;
 const WINDOWS = process.platform === 'win32';
-const PROBE = `import json, os, sys
+const PROBE = `import importlib.util, json, os, sys
 path = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-print(json.dumps({"path": path, "version": list(sys.version_info[:3])}))`;
+complete = all(importlib.util.find_spec(name) for name in ("ensurepip", "venv", "_ssl", "_sqlite3", "_ctypes"))
+print(json.dumps({"path": path, "version": list(sys.version_info[:3]), "complete": complete}))`;
 
 /** An interpreter outside any virtual environment. */
 export interface Python {
   path: string;
   /** For example "3.12.4". */
   version: string;
+  /** It can make environments; distributions leave parts out. */
+  complete: boolean;
 }
 
 /** No Python will do; the message says what was found and what to install. */
@@ -35,13 +38,17 @@ export async function findPython(): Promise<Python> {
         : `codeteam.pythonPath names ${named}, which is no Python that runs.`
     );
   }
-  let newest: Python | undefined;
+  let old: Python | undefined;
+  let bare: Python | undefined;
   for (const command of await candidates()) {
     const found = await probe(command);
-    if (found && recent(found)) return found;
-    newest ??= found;
+    if (!found) continue;
+    if (recent(found) && found.complete) return found;
+    if (recent(found)) bare ??= found;
+    else old ??= found;
   }
-  const have = newest ? `This machine has ${newest.version}. ` : '';
+  if (bare) return bare; // uv can make an environment of it
+  const have = old ? `This machine has ${old.version}. ` : '';
   throw new NoPython(`Codeteam needs Python 3.11 or newer. ${have}${advice()}`);
 }
 
@@ -84,8 +91,8 @@ async function probe(command: string): Promise<Python | undefined> {
   const { code, stdout } = await runProgram(command, ['-I', '-c', PROBE], { timeout: 15_000, cwd: homedir() });
   if (code !== 0) return undefined;
   try {
-    const { path, version } = JSON.parse(stdout) as { path: string; version: number[] };
-    return { path, version: version.join('.') };
+    const { path, version, complete } = JSON.parse(stdout) as { path: string; version: number[]; complete: boolean };
+    return { path, version: version.join('.'), complete };
   } catch {
     return undefined;
   }
