@@ -108,7 +108,7 @@ async function pickJob(jobs: Jobs, title: string, suits: (job: Job) => boolean):
     void vscode.window.showInformationMessage(`There is no Codeteam job to ${title}.`.replace(/ (of|on)\.$/, '.'));
     return undefined;
   }
-  if (suitable.length === 1 && suitable[0] && isActive(suitable[0])) return suitable[0].jobId;
+  if (suitable.length === 1) return suitable[0]?.jobId;
   const items = suitable.map((job) => ({
     label: job.title,
     description: words.state(job.state),

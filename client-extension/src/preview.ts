@@ -14,8 +14,10 @@ import { preview } from './settings';
 type Next = (params: ApplyWorkspaceEditParams) => Promise<ApplyWorkspaceEditResult | ResponseError<void>>;
 
 const APPLY = 'Apply';
-const APPLY_ALL = 'Apply All';
+const SHOW_AGAIN = 'Show Again';
 const DISCARD = 'Discard';
+/** A refusal within this time came from the editor, a later one from its user. */
+const NOBODY_READS_SO_FAST_MS = 1000;
 
 /** Handles `workspace/applyEdit` as `codeteam.preview` says; the user's files are saved as after any refactoring. */
 export async function applyEdit(
@@ -27,7 +29,7 @@ export async function applyEdit(
   const way = needsConfirmation(params.edit) ? preview() : 'direct';
   const confirmed = { ...refactoring, edit: withoutConfirmation(params.edit) };
   if (way === 'direct' || client === undefined) return next(client ? confirmed : refactoring);
-  if (way === 'refactor') return inRefactorPreview(refactoring, confirmed, next);
+  if (way === 'refactor') return inRefactorPreview(refactoring, next);
   const opened = await showChanges(params.label ?? 'Codeteam', await changesOf(client, params.edit));
   try {
     const note = descriptionOf(params.edit);
@@ -40,30 +42,18 @@ export async function applyEdit(
   return next(confirmed);
 }
 
-/**
- * VS Code's own preview. Its entries start unticked, and Apply with nothing ticked counts as applied: what was not
- * applied is told apart by looking, and not taken for it.
- */
-async function inRefactorPreview(
-  asked: ApplyWorkspaceEditParams,
-  confirmed: ApplyWorkspaceEditParams,
-  next: Next
-): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
-  const before = await textsOf(asked.edit);
-  const result = await next(asked);
-  if (result instanceof ResponseError || !result.applied || (await textsOf(asked.edit)) !== before) return result;
-  const text = 'Nothing was ticked in the refactor preview, so nothing was changed.';
-  if ((await vscode.window.showInformationMessage(text, APPLY_ALL)) === APPLY_ALL) return next(confirmed);
-  return { applied: false, failureReason: 'nothing was ticked in the preview' };
+/** VS Code's own preview. Its entries start unticked, and Apply with nothing ticked applies nothing without a word. */
+async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+  const opened = Date.now();
+  const result = await next(params);
+  const byTheUser = Date.now() - opened > NOBODY_READS_SO_FAST_MS;
+  if (!(result instanceof ResponseError) && !result.applied && byTheUser) void offerAgain();
+  return result;
 }
 
-/** The texts of the edit's files, to compare. */
-async function textsOf(edit: WorkspaceEdit): Promise<string> {
-  const uris = (edit.documentChanges ?? []).map((change) =>
-    'textDocument' in change ? change.textDocument.uri : 'uri' in change ? change.uri : ''
-  );
-  const texts = [...new Set(uris)].filter(Boolean).map(async (uri) => (await openIfThere(vscode.Uri.parse(uri)))?.getText() ?? null);
-  return JSON.stringify(await Promise.all(texts));
+async function offerAgain(): Promise<void> {
+  const text = 'Codeteam: nothing was applied, and the proposal is kept. In the preview, tick what you want before you choose Apply.';
+  if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN) await vscode.commands.executeCommand('codeteam.apply');
 }
 
 function needsConfirmation(edit: WorkspaceEdit): boolean {
