@@ -2,7 +2,7 @@
 
 HOME/events.jsonl holds one object a line: an event as `codeteam.wire` writes it, or `{"gate": "NAME"}`, where the job
 waits until there is a file HOME/NAME, or the job is cancelled. Each job plays it from the start.
-HOME/tasks.jsonl gets every task that was submitted, HOME/log what became of them.
+HOME/tasks.jsonl gets every task that was submitted, HOME/log what became of them, the history what happened.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from codeteam.domain.events import Cancelled, Event
 from codeteam.domain.task import Task
+from codeteam.jobs.history import History
 from codeteam.lsp.server import Composition
 from codeteam.lsp.serving import serve
 from codeteam.wire import Codec
@@ -26,9 +27,10 @@ from codeteam.wire import Codec
 class RecordedEngine:
     """An `Engine` of one process that knows beforehand what will happen."""
 
-    def __init__(self, home: Path, slots: int) -> None:
+    def __init__(self, home: Path, slots: int, history: History) -> None:
         self.slots = slots
         self._home = home
+        self._history = history
         self._codec = Codec()
         self._tasks: dict[str, Task] = {}
         self._stops: dict[str, asyncio.Event] = {}
@@ -37,9 +39,15 @@ class RecordedEngine:
         print("a stray line that must not reach the client", flush=True)
         self._tasks[task.job] = task
         self._stops[task.job] = asyncio.Event()
+        self._history.add(task, workspace=workspace)
         self._write("tasks.jsonl", self._codec.encode_task(task))
 
     async def events(self, job: str) -> AsyncIterator[Event]:
+        async for event in self._played(job):
+            self._history.append(job, [event])
+            yield event
+
+    async def _played(self, job: str) -> AsyncIterator[Event]:
         for line in (self._home / "events.jsonl").read_text(encoding="utf-8").split("\n"):
             step = json.loads(line)
             if "event" in step:
@@ -80,8 +88,12 @@ class RecordedEngine:
 
 
 async def _main(home: Path) -> None:
+    history = History(home)
     parts = Composition(
-        make_engine=lambda settings: RecordedEngine(home, settings.jobs), new_id=lambda: secrets.token_hex(6), home=home
+        make_engine=lambda settings: RecordedEngine(home, settings.jobs, history),
+        history=lambda: history,
+        new_id=lambda: secrets.token_hex(6),
+        home=home,
     )
     code = await serve(parts)
     sys.stderr.flush()

@@ -162,9 +162,16 @@ async def test_the_server_loads_neither_agents_nor_docker_nor_model_clients(tmp_
         await client.until(lambda: client.progress(job), "progress")
         await client.execute("codeteam.cancel", {"jobId": job})
         await ends(client, job, "cancelled")
+        assert (await client.request("codeteam/jobReport", {"jobId": job}))["status"] == "cancelled"
+        assert [entry["jobId"] for entry in (await client.request("codeteam/jobs"))["jobs"]] == [job]
         assert await client.leave() == 0
         loaded = {line.rpartition("|")[2].strip() for line in client.errors if line.startswith("import time:")}
-    assert {"pygls.lsp.server", "codeteam.workspace.gather", "codeteam.jobs.supervisor"} <= loaded
+    assert {
+        "pygls.lsp.server",
+        "codeteam.workspace.gather",
+        "codeteam.jobs.supervisor",
+        "codeteam.lsp.known_jobs",
+    } <= loaded
     assert not {name for name in loaded if name.split(".")[0] in HEAVY}
 
 

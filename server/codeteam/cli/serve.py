@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from codeteam.domain.settings import Settings
 from codeteam.jobs.engine import Engine
@@ -16,6 +18,9 @@ from codeteam.jobs.places import state_dir
 from codeteam.lsp.server import Composition
 from codeteam.lsp.serving import serve
 from codeteam.workspace.configuration import config_folder, user_settings
+
+if TYPE_CHECKING:
+    from codeteam.jobs.history import History
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,15 +48,21 @@ def composition(environ: Mapping[str, str]) -> Composition:
     home, config = state_dir(environ), config_folder(environ)
     settings, problems = user_settings(config)
 
-    def make_engine(chosen: Settings) -> Engine:
-        # Loaded when the editor has had its first answer: it waits for nothing of this.
+    # Loaded when the editor has had its first answer: it waits for nothing of this.
+    @functools.cache
+    def history() -> History:
         from codeteam.jobs.history import History  # noqa: PLC0415
+
+        return History(home)
+
+    def make_engine(chosen: Settings) -> Engine:
         from codeteam.jobs.supervisor import WorkerEngine  # noqa: PLC0415
 
-        return WorkerEngine(home=home, environ=environ, history=History(home), jobs=chosen.jobs)
+        return WorkerEngine(home=home, environ=environ, history=history(), jobs=chosen.jobs)
 
     return Composition(
         make_engine=make_engine,
+        history=history,
         new_id=lambda: secrets.token_hex(6),
         home=home,
         settings=settings,

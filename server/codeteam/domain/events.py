@@ -90,6 +90,7 @@ class TestsWritten:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
+    __test__ = False
     iteration: int
     purpose: str
     """"examples" or "tests"."""

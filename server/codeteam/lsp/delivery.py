@@ -117,7 +117,7 @@ class Delivery:
     async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
         """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
         job.state = State.KEPT
-        tell_job(self._editor, job)
+        tell_job(self._editor, job, job.times[-1])
         text = f"Codeteam changed nothing ({job.request.title}): {reason}. The proposal is kept."
         answer = await self._editor.choose(types.MessageType.Warning, text, OPEN, *choices)
         await self._set_aside(job, answer)

@@ -9,9 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from codeteam.domain.artifacts import Proposal
+from codeteam.domain.events import END, Event
 from codeteam.domain.settings import Settings
 from codeteam.domain.source import Span
-from codeteam.domain.task import Complaint, Intent
+from codeteam.domain.story import Step
+from codeteam.domain.task import Complaint, Intent, Task
 from codeteam.lsp.document import Snapshot
 from codeteam.lsp.progress import NoProgress, Progress
 
@@ -72,6 +74,16 @@ class EditorJob:
     """The role whose turn it is."""
     iteration: int = 0
     message: str = ""
+    created: float = 0.0
+    """When it was asked for, seconds since the epoch."""
+    task: Task | None = None
+    """What the team was asked; None until the workspace was read."""
+    events: list[Event] = field(default_factory=list)
+    """What happened so far, the end included."""
+    times: list[float] = field(default_factory=list)
+    """When, in seconds since the epoch, one for each event."""
+    steps_told: tuple[Step, ...] = ()
+    """The steps as the client was told of them."""
     proposal: Proposal | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     """What the team was shown, by path: what a proposal is compared with."""
@@ -79,6 +91,10 @@ class EditorJob:
     stopping: bool = False
     """The user asked to cancel it."""
     work: asyncio.Task[None] | None = None
+
+    @property
+    def workspace(self) -> str:
+        return str(self.place.root or "")
 
     @property
     def uri(self) -> str:
@@ -91,3 +107,9 @@ class EditorJob:
     @property
     def can_apply(self) -> bool:
         return self.state is State.KEPT and self.proposal is not None and bool(self.proposal.files)
+
+    def happened(self, event: Event, at: float) -> None:
+        """Take note of an event; nothing comes after the end."""
+        if not (self.events and isinstance(self.events[-1], END)):
+            self.events.append(event)
+            self.times.append(at)

@@ -15,7 +15,7 @@ from lsprotocol import types
 
 from codeteam.domain.artifacts import Proposal
 from codeteam.domain.errors import CodeteamError
-from codeteam.domain.events import Cancelled, Event, Failed, Proposed, Queued, StepStarted
+from codeteam.domain.events import END, Cancelled, Event, Failed, Proposed, Queued, Replied, StepStarted
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
@@ -51,13 +51,16 @@ class EditorJobs:
         availability: Availability,
         deliver: Deliver,
         new_id: Callable[[], str],
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` gives seconds since the epoch."""
         self._editor = editor
         self._engine = engine
         self._configuration = configuration
         self._availability = availability
         self._deliver = deliver
         self._new_id = new_id
+        self._clock = clock
         self._jobs: dict[str, EditorJob] = {}
         self._turn = asyncio.Lock()
         self._said: set[str] = set()
@@ -72,7 +75,8 @@ class EditorJobs:
         document = self._editor.documents.get(request.snapshot.uri)
         if document is None:
             raise ValueError(f"{request.snapshot.uri} is not open")
-        job = EditorJob(self._new_id(), request, self._editor.place(document), self._configuration.settings)
+        place, now = self._editor.place(document), self._clock()
+        job = EditorJob(self._new_id(), request, place, self._configuration.settings, created=now)
         self._forget_old()
         self._jobs[job.id] = job
         if self._editor.features.progress:
@@ -82,6 +86,10 @@ class EditorJobs:
 
     def get(self, name: str) -> EditorJob | None:
         return self._jobs.get(name)
+
+    def all(self) -> tuple[EditorJob, ...]:
+        """Every job that is remembered, the newest first."""
+        return tuple(reversed(self._jobs.values()))
 
     def of(self, uri: str) -> tuple[EditorJob, ...]:
         """Jobs of a document, the newest first."""
@@ -94,6 +102,7 @@ class EditorJobs:
         job.stopping = True
         job.message = "stopping"
         job.progress.report("stopping")
+        self._tell(job)
         asyncio.create_task(self._stop(job), name=f"cancel {job.id}")  # noqa: RUF006 - the job's task outlives it
         return True
 
@@ -104,6 +113,7 @@ class EditorJobs:
     def deliver(self, job: EditorJob) -> None:
         """Offer a kept proposal again."""
         job.state = State.PROPOSED
+        self._tell(job)
         job.work = asyncio.create_task(self._bring(job), name=f"apply {job.id}")
 
     async def close(self) -> None:
@@ -116,7 +126,7 @@ class EditorJobs:
     async def _run(self, job: EditorJob) -> None:
         end: Event = _INTERNAL
         try:
-            tell_job(self._editor, job)
+            self._tell(job)
             end = await self._work(job)
         except CodeteamError as error:
             end = Failed(error.kind, error.message, error.hint, error.exit_code)
@@ -136,13 +146,13 @@ class EditorJobs:
             task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
             if job.stopping:
                 return Cancelled()
-            await self._engine.submit(task, str(job.place.root or ""))
+            await self._engine.submit(task, job.workspace)
         if job.stopping:
             await self._engine.cancel(job.id)
         self._tell_problems(problems)
         async for event in self._engine.events(job.id):
             self._show(job, event)
-            if isinstance(event, (Proposed, Failed, Cancelled)):
+            if isinstance(event, END):
                 return event
         return _INTERNAL
 
@@ -174,13 +184,13 @@ class EditorJobs:
             config=self._configuration.folder,
             open_buffers=buffers,
         )
-        shown = (task.document, *task.neighbours)
-        job.texts = {file.path: file.text for file in shown if file is not None}
+        job.task, job.texts = task, task.texts
         if task.document is not None:
             job.place = replace(place, path=task.document.path)
         return task, problems
 
     def _show(self, job: EditorJob, event: Event) -> None:
+        job.happened(event, self._clock())
         match event:
             case Queued():
                 job.state = State.QUEUED
@@ -192,10 +202,12 @@ class EditorJobs:
         if words is not None:
             job.message = words
             job.progress.report(words)
-            tell_job(self._editor, job)
+        if not isinstance(event, END) and (words is not None or isinstance(event, Replied)):
+            self._tell(job)  # of the end `_end` tells, with what came of it
 
     def _end(self, job: EditorJob, end: Event) -> None:
         """Say how the engine's part ended; what to do with a proposal comes after it."""
+        job.happened(end, self._clock())
         match end:
             case Proposed(proposal):
                 job.proposal = proposal
@@ -211,7 +223,7 @@ class EditorJobs:
                 job.state, job.message = State.CANCELLED, "cancelled"
         job.progress.end(job.message)
         job.progress = NoProgress()
-        tell_job(self._editor, job)
+        self._tell(job)
 
     async def _bring(self, job: EditorJob) -> None:
         if job.proposal is None:
@@ -223,7 +235,10 @@ class EditorJobs:
             job.state = State.KEPT if job.proposal.files else State.DONE
             text = f"Codeteam could not bring the result of {job.request.title} to the editor; its log says more."
             self._editor.say(types.MessageType.Error, text)
-        tell_job(self._editor, job)
+        self._tell(job)
+
+    def _tell(self, job: EditorJob) -> None:
+        tell_job(self._editor, job, self._clock())
 
     async def _stop(self, job: EditorJob) -> None:
         try:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -34,6 +34,10 @@ from codeteam.lsp.parent import is_alive
 from codeteam.lsp.progress import job_of
 from codeteam.lsp.protocol import Protocol, Refused, Stage
 
+if TYPE_CHECKING:
+    from codeteam.jobs.history import History
+    from codeteam.lsp.known_jobs import KnownJobs
+
 log = logging.getLogger(__name__)
 
 _CLOSING = 0.8
@@ -50,6 +54,8 @@ class Composition:
     """Called once, inside the running loop, after the client has initialized."""
     new_id: Callable[[], str]
     """An identifier for a job: 12 lower-case letters and digits, not to be guessed."""
+    history: Callable[[], History]
+    """The history, the same at each call; not called before someone asks for it."""
     home: Path
     """The state directory."""
     settings: Settings = Settings()
@@ -96,6 +102,8 @@ class Server(LanguageServer):
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             types.WINDOW_WORK_DONE_PROGRESS_CANCEL: self._progress_cancel,
             "codeteam/trust": self._trust,
+            "codeteam/jobs": lambda params: self._known_jobs().listed(params),
+            "codeteam/jobReport": lambda params: self._known_jobs().report(params),
         }
 
     async def close(self) -> None:
@@ -143,6 +151,7 @@ class Server(LanguageServer):
             availability=self._availability,
             deliver=delivery.deliver,
             new_id=self._composition.new_id,
+            clock=time.time,
         )
         commands = Commands(editor=self._editor, jobs=jobs, board=self._board, configuration=self._configuration)
         return jobs, commands
@@ -224,6 +233,17 @@ class Server(LanguageServer):
         if self._parts is None:
             self._parts = self._assemble()
         return self._parts
+
+    def _known_jobs(self) -> KnownJobs:
+        from codeteam.lsp.known_jobs import KnownJobs  # noqa: PLC0415 - with the history, when someone asks for it
+
+        return KnownJobs(
+            editor=self._editor,
+            jobs=self._ready()[0],
+            configuration=self._configuration,
+            history=self._composition.history(),
+            clock=time.time,
+        )
 
     def _start(self, work: Any, name: str) -> None:
         task = asyncio.ensure_future(_quietly(work, name))
