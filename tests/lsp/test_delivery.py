@@ -15,6 +15,9 @@ from tests.lsp.playing import GATE, let_go, playing, proposed, record, tasks
 BEFORE = "".join(f"line_{number} = {number}\n" for number in range(30))
 AFTER = BEFORE.replace("line_3 = 3\n", "line_3 = 33\nmore = 1\n").replace("line_25 = 25\n", "")
 EDIT = without(CAPABILITIES, "workspace", "workspaceEdit", "changeAnnotationSupport")
+NEOVIM = without(EDIT, "workspace", "workspaceEdit", "documentChanges")
+"""It names the operations on files that it knows, and not the document changes that hold them."""
+PLAIN = without(NEOVIM, "workspace", "workspaceEdit", "resourceOperations")
 
 
 def workspace(tmp_path: Path, text: str = BEFORE) -> tuple[Path, str]:
@@ -75,9 +78,18 @@ async def test_a_client_that_cannot_create_files_gets_their_text_alone(tmp_path:
         assert (root / "n.py").read_text() == "x = 1\n"
 
 
-@pytest.mark.parametrize(
-    "capabilities", [EDIT, without(EDIT, "workspace", "workspaceEdit", "documentChanges")], ids=["versioned", "plain"]
-)
+async def test_a_client_that_names_operations_on_files_gets_them(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(new={"n/n.py": "x = 1\n"}), capabilities=NEOVIM) as client:
+        client.choose = lambda question: question["actions"][0]["title"]
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "applied")
+        creation, operation = client.edits[0]["documentChanges"]
+        assert (creation["kind"], creation["uri"]) == ("create", operation["textDocument"]["uri"])
+
+
+@pytest.mark.parametrize("capabilities", [EDIT, PLAIN], ids=["versioned", "plain"])
 async def test_a_client_without_annotations_is_asked_first(tmp_path: Path, capabilities: dict[str, Any]) -> None:
     root, uri = workspace(tmp_path)
     async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=capabilities) as client:
@@ -222,8 +234,7 @@ async def test_typing_while_the_edit_is_on_its_way_makes_it_anew(tmp_path: Path)
 
 async def test_typing_while_the_question_stands_is_merged_too(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
-    capabilities = without(EDIT, "workspace", "workspaceEdit", "documentChanges")
-    async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=capabilities) as client:
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=PLAIN) as client:
 
         def type_and_apply(_: Any) -> str:
             client.change(uri, (at(29, 0), "late = 1\n"))

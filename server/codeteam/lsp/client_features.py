@@ -45,12 +45,14 @@ def client_features(capabilities: object) -> ClientFeatures:
     edit = ("workspace", "workspaceEdit")
     action = ("textDocument", "codeAction")
     operations = _at(capabilities, *edit, "resourceOperations")
+    creates = isinstance(operations, Sequence) and "create" in operations
     return ClientFeatures(
         encoding=_encoding(_at(capabilities, "general", "positionEncodings")),
         progress=_at(capabilities, "window", "workDoneProgress") is True,
         apply_edit=_at(capabilities, "workspace", "applyEdit") is True,
-        document_changes=_at(capabilities, *edit, "documentChanges") is True,
-        create_files=isinstance(operations, Sequence) and "create" in operations,
+        # operations on files exist in document changes alone; Neovim names only the former
+        document_changes=creates or _at(capabilities, *edit, "documentChanges") is True,
+        create_files=creates,
         annotations=isinstance(_at(capabilities, *edit, "changeAnnotationSupport"), Mapping),
         action_literals=isinstance(_at(capabilities, *action, "codeActionLiteralSupport"), Mapping),
         disabled_actions=_at(capabilities, *action, "disabledSupport") is True,
