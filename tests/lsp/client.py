@@ -41,7 +41,8 @@ CAPABILITIES: dict[str, Any] = {
             "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["", "quickfix", "refactor", "source"]}},
             "disabledSupport": True,
             "dataSupport": True,
-        }
+        },
+        "publishDiagnostics": {"relatedInformation": True, "codeDescriptionSupport": True, "dataSupport": True},
     },
     "experimental": {"codeteam": {"jobs": True}},
 }

@@ -171,7 +171,7 @@ async def test_edits_made_meanwhile_in_the_same_place_are_never_overwritten(tmp_
         assert client.buffers[uri].text == BEFORE.replace("line_3 = 3\n", "mine = 3\n")
         question = await client.asked("window/showMessageRequest")
         assert "changed meanwhile in the same place (line 4)" in question["message"]
-        assert [action["title"] for action in question["actions"]] == ["Open proposal", "Run again"]
+        assert [action["title"] for action in question["actions"]] == ["Open proposal", "Rerun"]
         client.change(uri, (at(3, 0, 3, 8), "line_3 = 3"))  # the user takes it back
         await client.execute("codeteam.apply", {"jobId": job})
         await client.job_state(job, "applied")
@@ -181,7 +181,7 @@ async def test_edits_made_meanwhile_in_the_same_place_are_never_overwritten(tmp_
 async def test_a_conflict_can_be_run_again_on_the_new_text(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
     async with playing(tmp_path / "home", GATE, proposed({"a.py": AFTER})) as client:
-        client.choose = lambda _: "Run again"
+        client.choose = lambda _: "Rerun"
         await client.initialize(root)
         client.open(uri, BEFORE)
         await started(client, uri)

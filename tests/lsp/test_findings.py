@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codeteam.domain.findings import Severity
-from tests.lsp.client import Client, at
+from codeteam.domain.findings import Related, Severity
+from tests.lsp.client import CAPABILITIES, Client, at, without
 from tests.lsp.playing import finding, playing, proposed
 
 CODE = "import os\n\n\ndef size(path):\n    é = os.stat(path)\n    return é.st_size\n"
@@ -108,6 +108,10 @@ async def test_a_finding_can_be_fixed_by_the_team(tmp_path: Path) -> None:
         await reviewed(client, uri)
         (fault,) = await shown(client, uri, 1)
         actions = await client.code_actions(uri, fault["range"], diagnostics=[fault], only=["quickfix"])
+        assert [action["title"] for action in actions] == [
+            "Codeteam: fix with the team: This is wrong.",
+            "Codeteam: dismiss: This is wrong.",
+        ]
         fix = next(action for action in actions if action["kind"] == "quickfix.codeteam.fix")
         assert "jobId" in await client.run(fix)
 
@@ -170,3 +174,42 @@ async def test_nothing_found_is_said(tmp_path: Path) -> None:
         client.open(uri, CODE)
         await reviewed(client, uri)
         assert client.messages() == ["Codeteam (review a.py): nothing found."]
+
+
+async def test_a_diagnostic_says_where_its_rule_is_explained_and_which_test_fails(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    (root / "tests").mkdir()
+    (root / "tests" / "test_a.py").write_text("def test_size():\n    assert False\n")
+    places = (Related("tests/test_a.py", 2, "test_size fails"), Related("tests/gone.py", 1, "never written"))
+    fault = finding("a.py", 6, "return é.st_size", related=places, url="https://docs.example/off-by-one")
+    plain = without(without(CAPABILITIES, "textDocument", "publishDiagnostics"), "textDocument", "codeAction")
+    for capabilities in (CAPABILITIES, plain):
+        async with playing(tmp_path / "home", proposed(findings=[fault]), capabilities=capabilities) as client:
+            await client.initialize(root)
+            client.open(uri, CODE)
+            await reviewed(client, uri)
+            (told,) = await shown(client, uri, 1)
+            if capabilities is plain:
+                assert told["message"] == "This is wrong.\nSee tests/test_a.py, line 2: test_size fails"
+                assert not {"relatedInformation", "codeDescription"} & set(told)
+                continue
+            assert told["codeDescription"] == {"href": "https://docs.example/off-by-one"}
+            assert told["relatedInformation"] == [
+                {
+                    "location": {"uri": (root / "tests" / "test_a.py").as_uri(), "range": at(1)},
+                    "message": "test_size fails",
+                }
+            ]
+
+
+async def test_a_client_that_keeps_no_data_can_dismiss_all_the_same(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        (fault, _) = await shown(client, uri, 1)
+        del fault["data"]
+        actions = await client.code_actions(uri, fault["range"], diagnostics=[fault])
+        await client.run(next(action for action in actions if action["kind"] == "quickfix.codeteam.dismiss"))
+        assert [found["code"] for found in await shown(client, uri, 2)] == ["docs/missing"]

@@ -135,7 +135,7 @@ async def test_what_the_server_can_do(tmp_path: Path) -> None:
         )
         assert set(capabilities["executeCommandProvider"]["commands"]) == {
             *(f"codeteam.{name}" for name in ("implement", "fix", "refactor", "document", "test", "review")),
-            *(f"codeteam.{name}" for name in ("cancel", "apply", "dismiss", "rerun")),
+            *(f"codeteam.{name}" for name in ("cancel", "apply", "applySuggestion", "dismiss", "rerun")),
         }
 
 

@@ -125,6 +125,9 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "suggestion": finding.suggestion,
         "confidence": finding.confidence,
         "fingerprint": finding.fingerprint,
+        "fix": finding.fix,
+        "related": [{"path": place.path, "line": place.line, "message": place.message} for place in finding.related],
+        "url": finding.url,
     }
 
 

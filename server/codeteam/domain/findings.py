@@ -15,6 +15,16 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a finding has to do with: the test that fails because of it."""
+
+    path: str
+    line: int
+    """From 1."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One fault, located by the text it quotes."""
 
@@ -33,6 +43,12 @@ class Finding:
     confidence: float = 1.0
     """From 0 to 1; static checks have 1."""
     fingerprint: str = ""
+    fix: str = ""
+    """Code for the place of the quoted lines, without the white space before them, that was tried in the sandbox in
+    their place and held; empty where the suggestion is words, or did not hold."""
+    related: tuple[Related, ...] = ()
+    url: str = ""
+    """Page that explains the rule; empty where there is none."""
 
 
 def fingerprint(rule: str, path: str, quote: str) -> str:

@@ -24,6 +24,10 @@ class ClientFeatures:
     action_literals: bool = False
     disabled_actions: bool = False
     action_data: bool = False
+    related_information: bool = False
+    """Diagnostics may point at other places."""
+    code_descriptions: bool = False
+    """Diagnostics may link to a page about their rule."""
     configuration: bool = False
     """Settings may be asked for."""
     watch_configuration: bool = False
@@ -44,6 +48,7 @@ def client_features(capabilities: object) -> ClientFeatures:
     """Read `InitializeParams.capabilities`, whatever it holds."""
     edit = ("workspace", "workspaceEdit")
     action = ("textDocument", "codeAction")
+    diagnostics = ("textDocument", "publishDiagnostics")
     operations = _at(capabilities, *edit, "resourceOperations")
     creates = isinstance(operations, Sequence) and "create" in operations
     return ClientFeatures(
@@ -57,6 +62,8 @@ def client_features(capabilities: object) -> ClientFeatures:
         action_literals=isinstance(_at(capabilities, *action, "codeActionLiteralSupport"), Mapping),
         disabled_actions=_at(capabilities, *action, "disabledSupport") is True,
         action_data=_at(capabilities, *action, "dataSupport") is True,
+        related_information=_at(capabilities, *diagnostics, "relatedInformation") is True,
+        code_descriptions=_at(capabilities, *diagnostics, "codeDescriptionSupport") is True,
         configuration=_at(capabilities, "workspace", "configuration") is True,
         watch_configuration=_at(capabilities, "workspace", "didChangeConfiguration", "dynamicRegistration") is True,
         show_document=_at(capabilities, "window", "showDocument", "support") is True,

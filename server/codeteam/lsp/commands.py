@@ -26,6 +26,7 @@ COMMANDS = (
     *(f"codeteam.{intent}" for intent in Intent),
     "codeteam.cancel",
     "codeteam.apply",
+    "codeteam.applySuggestion",
     "codeteam.dismiss",
     "codeteam.rerun",
 )
@@ -48,7 +49,7 @@ class Commands:
         self._jobs = jobs
         self._board = board
         self._configuration = configuration
-        others = (self._cancel, self._apply, self._dismiss, self._rerun)
+        others = (self._cancel, self._apply, self._apply_suggestion, self._dismiss, self._rerun)
         starters = (self._starter(intent) for intent in Intent)
         self._table = dict(zip(COMMANDS, (*starters, *others), strict=True))
 
@@ -107,6 +108,16 @@ class Commands:
             raise Refused(types.LSPErrorCodes.RequestFailed, f"Job {job.id} {reason}.")
         self._jobs.deliver(job)
         return {"jobId": job.id}
+
+    def _apply_suggestion(self, value: Mapping[str, object]) -> dict[str, Any]:
+        finding = text_of(value, "findingId")
+        found = self._board.suggestion(finding)
+        if found is None:
+            text = "The lines of this finding have changed since, or it has no suggestion that was tried."
+            raise Refused(types.LSPErrorCodes.ContentModified, text)
+        edit, job = found
+        self._editor.change(edit, "Codeteam: apply suggestion")
+        return {"jobId": job}
 
     def _dismiss(self, value: Mapping[str, object]) -> dict[str, Any]:
         finding = text_of(value, "findingId")

@@ -24,7 +24,7 @@ _TRIES = 5
 """Times an edit is made anew because the buffer moved on while it was made or sent."""
 _NOBODY_READS_SO_FAST = 1.0
 """Seconds: a refusal within them came from the editor, a later one from its user."""
-APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Run again"
+APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Rerun"
 
 
 class Delivery:
@@ -175,7 +175,7 @@ class Delivery:
                     by_uri.setdefault(uri_of(path), []).append(found)
         for uri, findings in by_uri.items():
             document = self._editor.documents.get(uri)
-            self._board.show(document.uri if document else uri, job.id, findings)
+            self._board.show(document.uri if document else uri, job.id, findings, job.place.folder)
 
 
 def _file(job: EditorJob) -> Path | None:

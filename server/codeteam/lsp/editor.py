@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from lsprotocol import types
@@ -10,8 +12,9 @@ from pygls.exceptions import JsonRpcException
 from codeteam.lsp.client_features import ClientFeatures
 from codeteam.lsp.document import Document, Documents, path_of
 from codeteam.lsp.editor_job import Place
+from codeteam.lsp.planning import FileEdit
 from codeteam.lsp.protocol import Protocol
-from codeteam.lsp.to_lsp import uri_of
+from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
 _LONGEST = 2000
 """Characters of a message that is put before the user: it may quote what a model or a file said."""
@@ -27,6 +30,7 @@ class Editor:
         self.documents = Documents()
         self.folders: tuple[Path, ...] = ()
         """Of the workspace, in the client's order."""
+        self._changing: set[asyncio.Task[None]] = set()
 
     def say(self, kind: types.MessageType, message: str) -> None:
         """Show a message; the user need not answer."""
@@ -58,6 +62,25 @@ class Editor:
             return bool((await self.protocol.ask(types.WINDOW_SHOW_DOCUMENT, params)).success)
         except JsonRpcException:
             return False
+
+    def change(self, edit: FileEdit, label: str) -> None:
+        """Send an edit that the user has chosen by its name, and say so where the editor does not take it."""
+        task = asyncio.create_task(self._change(edit, label), name=label)
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
+
+    async def _change(self, edit: FileEdit, label: str) -> None:
+        plain = replace(self.features, annotations=False)
+        params = types.ApplyWorkspaceEditParams(
+            edit=workspace_edit([edit], plain, label=label, description=""), label=label
+        )
+        try:
+            result = await self.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)
+            reason = "" if result.applied else result.failure_reason or "the text has moved on"
+        except JsonRpcException as error:
+            reason = error.message
+        if reason:
+            self.say(types.MessageType.Warning, f"{label}: the editor did not take the edit ({reason}).")
 
     def place(self, document: Document) -> Place:
         """Where a document stands: in the innermost workspace folder that holds it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lsprotocol import types
 
@@ -13,6 +14,7 @@ from codeteam.lsp.protocol import Refused
 
 _MOST_DIAGNOSTICS = 50
 _LONGEST_INSTRUCTION = 100_000
+_TRIGGERS = tuple(kind.value for kind in types.CodeActionTriggerKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,52 @@ class JobArguments:
     """From 1."""
     instruction: str
     complaints: tuple[Complaint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MenuRequest:
+    """What `textDocument/codeAction` asks for.
+
+    Read by hand, for it is asked at every move of the cursor, and the general reader takes as long as all the rest.
+    """
+
+    uri: str
+    start: types.Position
+    end: types.Position
+    diagnostics: tuple[Mapping[str, Any], ...]
+    """As the client sent them, so that they go back whole; each has a range and a message."""
+    only: tuple[str, ...] | None
+    """Kinds that are wanted, with all below them; None for all."""
+    automatic: bool
+    """Nobody asked: the cursor stands there."""
+
+    @property
+    def selection(self) -> Span | None:
+        return _span(self.start, self.end)
+
+
+def menu_request(value: object) -> MenuRequest:
+    """Check `CodeActionParams`; raises Refused for what is wrong."""
+    document, context = (_object(value, name) for name in ("textDocument", "context"))
+    place = _object(value, "range")
+    only = context.get("only")
+    if only is not None and not (isinstance(only, list) and all(isinstance(kind, str) for kind in only)):
+        raise wrong("only must be a list of kinds")
+    if context.get("triggerKind", 1) not in _TRIGGERS:
+        raise wrong("triggerKind is neither 1 nor 2")
+    diagnostics = context.get("diagnostics")
+    if not isinstance(diagnostics, list):
+        raise wrong("diagnostics must be a list")
+    for item in diagnostics:
+        _diagnostic(item)
+    return MenuRequest(
+        uri=text_of(document, "uri"),
+        start=_position(place.get("start")),
+        end=_position(place.get("end")),
+        diagnostics=tuple(diagnostics),
+        only=None if only is None else tuple(only),
+        automatic=context.get("triggerKind") == types.CodeActionTriggerKind.Automatic.value,
+    )
 
 
 def job_arguments(value: Mapping[str, object]) -> JobArguments:
@@ -60,11 +108,22 @@ def text_of(value: Mapping[str, object], name: str) -> str:
 
 def selected(place: types.Range) -> Span | None:
     """The lines of a range; None when it is empty. A range that ends before a line's first column leaves it out."""
-    start, end = sorted(((place.start.line, place.start.character), (place.end.line, place.end.character)))
+    return _span(place.start, place.end)
+
+
+def _span(first: types.Position, second: types.Position) -> Span | None:
+    start, end = sorted(((first.line, first.character), (second.line, second.character)))
     if start == end:
         return None
     last = end[0] - 1 if end[1] == 0 and end[0] > start[0] else end[0]
     return Span(start[0] + 1, last + 1)
+
+
+def finding_of(diagnostic: Mapping[str, Any]) -> str:
+    """The fingerprint of a finding that we have shown; empty for another server's diagnostic."""
+    inner = diagnostic.get("data") if diagnostic.get("source") == "codeteam" else None
+    mark = inner.get("findingId") if isinstance(inner, Mapping) else None
+    return mark if isinstance(mark, str) else ""
 
 
 def complaint(diagnostic: types.Diagnostic) -> Complaint:
@@ -114,6 +173,13 @@ def _position(value: object) -> types.Position:
         if isinstance(line, int) and isinstance(character, int) and _is_whole(line) and _is_whole(character):
             return types.Position(line=line, character=character)
     raise wrong("range needs a start and an end with line and character, whole numbers from 0")
+
+
+def _object(value: object, name: str) -> Mapping[str, Any]:
+    inner = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(inner, Mapping):
+        raise wrong(f"{name} is missing, or not an object")
+    return inner
 
 
 def _is_whole(value: object) -> bool:

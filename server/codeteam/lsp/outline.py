@@ -48,6 +48,12 @@ def definition_at(lines: Sequence[str], line: int) -> Definition | None:
     return None
 
 
+def module_docstring(lines: Sequence[str]) -> Span | None:
+    """The lines of the text in quotes that a module begins with."""
+    first = next((number for number, line in enumerate(lines[:_FARTHEST]) if line.strip() and line[0] != "#"), None)
+    return None if first is None else _docstring(lines, first, min(len(lines), first + _FARTHEST))
+
+
 def _outwards(lines: Sequence[str], at: int) -> Iterator[int]:
     """The line itself, then upwards each that stands further left than all before it."""
     limit = 1 << 30

@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Any], Any]
 """Takes a message's params; a request's may return an awaitable."""
 
-_RAW = frozenset({types.INITIALIZE})
-"""Params handed over as plain JSON: capabilities are an open set, and a value we do not know is no error."""
+_RAW = frozenset({types.INITIALIZE, types.TEXT_DOCUMENT_CODE_ACTION})
+"""Params handed over as plain JSON: capabilities are an open set, and a value we do not know is no error; a menu is
+asked for so often that its handler reads what it needs by itself."""
+_DUMP = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Refused(JsonRpcException):
@@ -225,10 +227,11 @@ class Protocol(LanguageServerProtocol):
         self._send({"jsonrpc": "2.0", "id": number, "error": {"code": int(code), "message": message}})
 
     def _plain(self, value: object) -> Any:
-        return self._converter.unstructure(value)
+        """Lists and dictionaries are plain JSON already, and all that is in them; the rest is lsprotocol's."""
+        return value if isinstance(value, (dict, list)) else self._converter.unstructure(value)
 
     def _send(self, message: dict[str, Any]) -> None:
-        body = json.dumps(message, separators=(",", ":")).encode()
+        body = _DUMP(message).encode()
         self.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
 

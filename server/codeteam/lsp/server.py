@@ -25,11 +25,13 @@ from codeteam.lsp.code_action import KINDS, code_action
 from codeteam.lsp.commands import COMMANDS, UNTRUSTED, Commands
 from codeteam.lsp.configuration import SECTION, Configuration
 from codeteam.lsp.delivery import Delivery
+from codeteam.lsp.dismissals import Dismissals
 from codeteam.lsp.document import path_of
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob
 from codeteam.lsp.editor_jobs import EditorJobs
 from codeteam.lsp.findings_board import FindingsBoard
+from codeteam.lsp.from_lsp import menu_request
 from codeteam.lsp.parent import is_alive
 from codeteam.lsp.progress import job_of
 from codeteam.lsp.protocol import Protocol, Refused, Stage
@@ -78,7 +80,8 @@ class Server(LanguageServer):
         self._configuration = Configuration(composition.settings, composition.config)
         self._availability = Availability(time.monotonic)
         self._editor = Editor(self.protocol)
-        self._board = FindingsBoard(self._editor)
+        self._dismissals = Dismissals(composition.home / "dismissed")
+        self._board = FindingsBoard(self._editor, self._dismissals)
         self._engine: Engine | None = None
         self._parts: tuple[EditorJobs, Commands] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -112,6 +115,8 @@ class Server(LanguageServer):
             task.cancel()
         if self._parts is not None:
             await self._parts[0].close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._dismissals.written(), _CLOSING)
         if self._engine is not None:
             engine, self._engine = self._engine, None
             with contextlib.suppress(TimeoutError):
@@ -180,17 +185,19 @@ class Server(LanguageServer):
         document.version = params.text_document.version
         self._board.changed(document, params.content_changes)
 
-    def _code_action(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
-        document = self._editor.documents.get(params.text_document.uri)
+    def _code_action(self, params: object) -> list[dict[str, Any]]:
+        request = menu_request(params)
+        document = self._editor.documents.get(request.uri)
         if document is None:
             return []
         jobs, _ = self._ready()
         return code_action(
-            params,
+            request,
             document=document,
             jobs=jobs.of(document.uri),
             features=self._editor.features,
             unavailable=self._availability.reason() if self._configuration.trusted else UNTRUSTED,
+            board=self._board,
         )
 
     def _execute_command(self, params: types.ExecuteCommandParams) -> dict[str, Any]:

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codeteam.domain.source import Span
-from codeteam.lsp.outline import definition_at
+from codeteam.lsp.outline import definition_at, module_docstring
 
 PROSE = frozenset(
     {"markdown", "plaintext", "text", "restructuredtext", "rst", "asciidoc", "org", "latex", "typst", "quarto", "mdx"}
 )
 """Languages whose text is for people: a selection of it is a requirement."""
 _TODO = re.compile(r"(?:#|//|/\*|\*|--|;|<!--).*?\b(?:TODO|FIXME)\b")
+_LONGEST_COMMENT = 2000
+"""Characters of a line that is looked at; what is longer was not written by hand."""
 _COMMENT = re.compile(r"\s*(?:#(?!!)|//|/\*|\*/|\* |--(?:\s|$)|;;|<!--)")
+_REMARK = re.compile(r"\s*(?:#+(?!\S)|//|/\*|--(?!\S)|;;|<!--)")
+"""The same under the cursor, where nobody has chosen it: `#include` is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Surroundings:
     todo: bool = False
     stub: bool = False
     docstring: bool = False
+    comment: bool = False
+    """The cursor stands in a line that is all comment."""
 
     @property
     def deserves_a_hint(self) -> bool:
@@ -89,12 +95,14 @@ def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
     found = definition_at(lines, cursor) if language == "python" else None
     line = lines[cursor - 1] if cursor <= len(lines) else ""
     todo = _asks(line)
-    quoted = found is not None and found.docstring is not None and _within(Span(cursor, cursor), found.docstring)
+    comment = len(line) < _LONGEST_COMMENT and bool(_REMARK.match(line))
+    docstring = found.docstring if found else module_docstring(lines) if language == "python" else None
+    quoted = docstring is not None and _within(Span(cursor, cursor), docstring)
     stub = found is not None and found.stub
     blank = found is None and not line.strip() and not any(text.strip() for text in lines)
     return Surroundings(
         selected=None,
-        requirement=todo or stub or quoted,
+        requirement=todo or stub or quoted or comment,
         code=not blank and not stub,
         name=found.name if found else "",
         definition=found.span if found else None,
@@ -102,12 +110,13 @@ def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
         todo=todo,
         stub=stub,
         docstring=quoted,
+        comment=comment,
     )
 
 
 def _asks(line: str) -> bool:
     """Whether a comment of the line holds a TODO; the cheap look first, for lines may be very long."""
-    return ("TODO" in line or "FIXME" in line) and len(line) < 2000 and bool(_TODO.search(line))
+    return ("TODO" in line or "FIXME" in line) and len(line) < _LONGEST_COMMENT and bool(_TODO.search(line))
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.uris import from_fs_path
 
 from codeteam.domain.diff import changes, split_lines
-from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.findings import Finding, Related, Severity
 from codeteam.lsp.client_features import ClientFeatures
 from codeteam.lsp.document import Encoding
 from codeteam.lsp.planning import FileEdit
@@ -59,27 +59,55 @@ def workspace_edit(
 
 
 def diagnostic(
-    finding: Finding, *, lines: Sequence[str], start: int, end: int, encoding: Encoding, job: str
+    finding: Finding,
+    *,
+    lines: Sequence[str],
+    start: int,
+    end: int,
+    features: ClientFeatures,
+    job: str,
+    related: Sequence[tuple[str, Related]] = (),
 ) -> types.Diagnostic:
-    """A finding at lines `start` to `end` (from 0, the end included) of the document's lines."""
+    """A finding at lines `start` to `end` (from 0, the end included) of the document's lines.
+
+    `related` are the places it points at, each with its URI; a client that cannot show them reads of them.
+    """
     first, last = lines[start].rstrip("\r\n"), lines[end].rstrip("\r\n")
     indent = len(first) - len(first.lstrip())
+    return types.Diagnostic(
+        range=types.Range(
+            start=types.Position(line=start, character=features.encoding.width(first[:indent])),
+            end=types.Position(line=end, character=features.encoding.width(last.rstrip())),
+        ),
+        severity=_SEVERITY[finding.severity],
+        code=finding.rule,
+        code_description=types.CodeDescription(href=finding.url)
+        if finding.url and features.code_descriptions
+        else None,
+        source="codeteam",
+        message=_message(finding, () if features.related_information else related),
+        related_information=[_pointer(uri, place) for uri, place in related]
+        if related and features.related_information
+        else None,
+        data={"findingId": finding.fingerprint, "jobId": job},
+    )
+
+
+def _message(finding: Finding, related: Sequence[tuple[str, Related]]) -> str:
     text = finding.message
     if finding.trigger:
         text += f"\nGoes wrong with: {finding.trigger}"
     if finding.suggestion:
         text += f"\nSuggestion: {finding.suggestion}"
-    return types.Diagnostic(
-        range=types.Range(
-            start=types.Position(line=start, character=encoding.width(first[:indent])),
-            end=types.Position(line=end, character=encoding.width(last.rstrip())),
-        ),
-        severity=_SEVERITY[finding.severity],
-        code=finding.rule,
-        source="codeteam",
-        message=text[:_LONGEST],
-        data={"findingId": finding.fingerprint, "jobId": job},
-    )
+    for _, place in related:
+        text += f"\nSee {place.path}, line {place.line}: {place.message}"
+    return text[:_LONGEST]
+
+
+def _pointer(uri: str, place: Related) -> types.DiagnosticRelatedInformation:
+    at = types.Position(line=place.line - 1, character=0)
+    location = types.Location(uri=uri, range=types.Range(start=at, end=at))
+    return types.DiagnosticRelatedInformation(location=location, message=place.message)
 
 
 def uri_of(path: Path) -> str:
