@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -315,6 +316,7 @@ _VALUES = st.recursive(
 )
 
 
+@hypothesis.example({"`": None}, {"`": None}, " == ", "")
 @given(_VALUES, _VALUES, st.sampled_from([" == ", "==", " → "]), st.sampled_from(["", "- ", "1. ", "> "]))
 def test_any_literal_is_read_back(given_: object, expected: object, operator: str, bullet: str) -> None:
     (example,) = read_examples(f"{bullet}f({given_!a}){operator}{expected!a}").run

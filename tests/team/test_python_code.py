@@ -193,6 +193,32 @@ def test_everything_of_a_stub_refuses(tmp_path: Path, call: str) -> None:
     assert refused.stderr.strip().endswith("NotImplementedError")
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "def f(): return 'ä'; return 1\n",
+        'def f(): "documented"\n',
+        'def f():\n    """documented"""\n    # and no more',
+        'def f():\n    """documented"""\n    for n in range(3):\n        return n\n',
+        "def f():\n\tif True: return 1\n",
+        "def f():\r\n    with open(__file__):\r\n        return 1\r\n",
+        "def f():\n    @staticmethod\n    def g(): return 1\n    return g\n",
+        "def f():\n    match 1:\n        case _: return 1\n",
+        "def f(): \\\n    return 1\n",
+        "def f(): ä = (lambda: lambda: 1); return ä\n",
+        "def g(): ...\nä, f = 1, (lambda: (yield))\nf = lambda: (1, 2)\n",
+        "class A: ...\nf = lambda x=lambda: 1: x if x else 2\n",
+        'def f(): return f"{(lambda n: n)(1)}"\n',
+        "\ufeff'A module.'\nfrom __future__ import annotations\nasync def g(): await g()\nf = lambda: g\n",
+    ],
+)
+def test_a_stub_is_of_any_layout(tmp_path: Path, module: str) -> None:
+    assert run(tmp_path, "import m\nm.f()", m=module).returncode == 0
+    assert run(tmp_path, "import m", m=python_code.stub(module)).returncode == 0
+    refused = run(tmp_path, "import m\nm.f()", m=python_code.stub(module))
+    assert refused.stderr.strip().endswith("NotImplementedError")
+
+
 def test_a_stub_loads_as_the_module_does(tmp_path: Path) -> None:
     loaded = run(
         tmp_path,

@@ -34,7 +34,7 @@ _DOTTED = re.compile(
     r"rest|unchanged|existing|and so on|etc\.?|continue[sd]?|same as (?:before|above)|omitted|snip(?:ped)?|"
 )
 _MARKS = re.compile(r"#|//|/\*|<!--|\*")
-_WORTH = re.compile(r"\.\.\.|…|rest|remain|unchanged|existing|previous|same|omitted|here|else|snip", re.IGNORECASE)
+_WORDS = ("...", "…", "rest", "remain", "unchanged", "existing", "previous", "same", "omitted", "here", "else", "snip")
 _LONGEST = 160
 """Characters of a comment that says so; longer ones explain something."""
 
@@ -44,7 +44,7 @@ def elided(text: str, *, before: str = "") -> str:
 
     What `before`, the same file as it was, says too is the user's own.
     """
-    if not _WORTH.search(text):
+    if not any(_MARKS.search(line) or "..." in line for line in text.split("\n") if _worth_reading(line)):
         return ""
     known = {line.strip() for line in before.split("\n")}
     sound = not syntax_error(text)
@@ -54,9 +54,15 @@ def elided(text: str, *, before: str = "") -> str:
     return "..." if sound and "..." in text and _dots(text) > _dots(before) else ""
 
 
+def _worth_reading(text: str) -> bool:
+    """Whether the text has a word without which nothing here says that code is left out."""
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
+
+
 def _comments(text: str) -> Iterator[tuple[str, bool]]:
     """Comments of Python code that may say so, and whether each stands on a line of its own."""
-    if not any("#" in line and _WORTH.search(line.partition("#")[2]) for line in text.split("\n")):
+    if not any("#" in line and _worth_reading(line.partition("#")[2]) for line in text.split("\n")):
         return  # reading it token by token takes ten times as long
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _LONGEST_VALUE = 300
@@ -16,8 +16,8 @@ _DECLARATIVE = (
 )  # fmt: skip
 """What a value may be made of to be shown: it says what a thing is, not how something is worked out."""
 _FLAG = "__codeteam_stub__"
-_GUARD = f"if globals().get({_FLAG!r}):\n    raise NotImplementedError"
-_REFUSED_LAMBDA = f"(_ for _ in ()).throw(NotImplementedError) if globals().get({_FLAG!r}) else None"
+_REFUSE = f"((_ for _ in ()).throw(NotImplementedError) if globals().get({_FLAG!r}) else None)".encode()
+"""An expression, which has a place in a lambda and on any line; once the module has loaded it raises."""
 _REFUSE_CLASSES = f"""
 {_FLAG} = True
 def __codeteam_refuse__(*_, **__):
@@ -36,13 +36,13 @@ _CLASS = re.compile(r"[ \t]*class[ \t]+\w+[ \t]*(?:\([^()\n]{0,200}\))?")
 
 
 def declarations(tree: ast.Module) -> str:
-    """The module without bodies: imports, constants, signatures and docstrings. Changes the tree.
+    """The module without bodies: imports, constants, signatures and docstrings. Leaves the tree as it is.
 
     Raises:
         RecursionError: the tree is too deep.
     """
-    tree.body = list(_declared(tree.body))
-    return ast.unparse(tree) + "\n" if tree.body else ""
+    body = list(_declared(tree.body))
+    return ast.unparse(ast.Module(body, [])) + "\n" if body else ""
 
 
 def heads(text: str) -> str:
@@ -67,11 +67,11 @@ def _declared(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield node
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield _hollow(node)
-            case ast.Assign():
+            case ast.Assign() | ast.AnnAssign() if node.value:
+                node = copy.copy(node)  # noqa: PLW2901 - the tree is shared
                 node.value = _shown(node.value)
                 yield node
             case ast.AnnAssign():
-                node.value = _shown(node.value) if node.value else None
                 yield node
             case ast.Expr(value=ast.Constant(value=str())) if number == 0:
                 yield node
@@ -84,10 +84,12 @@ def _declared(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _hollow(node: Definition) -> Definition:
-    node.decorator_list = [_Lambdas().visit(mark) for mark in node.decorator_list]
+    node = copy.copy(node)
+    node.decorator_list = [_without_lambdas(mark) for mark in node.decorator_list]
     if isinstance(node, ast.ClassDef):
         node.body = list(_declared(node.body)) or [ast.Expr(ast.Constant(...))]
         return node
+    node.args = copy.copy(node.args)
     node.args.defaults = [_shown(value) for value in node.args.defaults]
     node.args.kw_defaults = [_shown(value) if value else None for value in node.args.kw_defaults]
     docstring = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
@@ -100,14 +102,18 @@ def _shown(value: ast.expr) -> ast.expr:
     return value if plain and len(ast.unparse(value)) <= _LONGEST_VALUE else ast.Constant(...)
 
 
-class _Lambdas(ast.NodeTransformer):
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        node.body = ast.Constant(...)
-        return node
+def _without_lambdas(mark: ast.expr) -> ast.expr:
+    if not any(isinstance(part, ast.Lambda) for part in ast.walk(mark)):
+        return mark
+    mark = copy.deepcopy(mark)
+    for part in ast.walk(mark):
+        if isinstance(part, ast.Lambda):
+            part.body = ast.Constant(...)
+    return mark
 
 
-def refusing(tree: ast.Module) -> str:
-    """The same module, of which everything raises NotImplementedError once it is loaded. Changes the tree.
+def refusing(text: str, tree: ast.Module) -> str:
+    """The same module, of which everything raises NotImplementedError once it is loaded. Leaves the tree as it is.
 
     Until then its functions work: a module that calls its own while it loads must load, or tests that prove nothing
     would fail with its import and be believed.
@@ -115,11 +121,15 @@ def refusing(tree: ast.Module) -> str:
     Raises:
         RecursionError: the tree is too deep.
     """
-    guard = _Guard()
+    lines = re.split(rb"(?<=\n)|(?<=\r)(?!\n)", text.encode())
+    guards = _Guards(lines)
+    guards.visit(tree)
+    for line, column, words in sorted(guards.places, reverse=True):
+        there = lines[line - 1]
+        lines[line - 1] = there[:column] + words + there[column:]
     names = [name for node in tree.body for name in _names(node)]
-    guard.visit(tree)
-    end = _REFUSE_CLASSES if guard.found else "".join(f"{name} = NotImplemented\n" for name in dict.fromkeys(names))
-    return f"{ast.unparse(tree)}\n{end}"
+    end = _REFUSE_CLASSES if guards.found else "".join(f"{name} = NotImplemented\n" for name in dict.fromkeys(names))
+    return f"{b''.join(lines).decode()}\n{end}"
 
 
 def _names(node: ast.stmt) -> Iterator[str]:
@@ -130,34 +140,52 @@ def _names(node: ast.stmt) -> Iterator[str]:
     yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
-class _Guard(ast.NodeTransformer):
-    """Makes every function refuse after the module has loaded."""
+class _Guards(ast.NodeVisitor):
+    """Finds where words must go so that every function refuses after the module has loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
         self.found = False
         """Whether there is anything that can refuse."""
+        self.places: list[tuple[int, int, bytes]] = []
+        """Line from 1, byte in it from 0, and the words."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._guarded(node)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._guard(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._guarded(node)
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._guard(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = [base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases]
         self.found |= not any(base.endswith(("Enum", "Flag", "Error", "Exception")) for base in bases)
-        return self.generic_visit(node)
-
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
-        refused = cast("ast.IfExp", ast.parse(_REFUSED_LAMBDA, mode="eval").body)
-        refused.orelse = node.body
-        node.body = refused
-        return node
 
-    def _guarded(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.generic_visit(node)
+        self.places.append((node.body.lineno, node.body.col_offset, b"%b or (" % _REFUSE))
+        self.places.append((*_end(node.body), b")"))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Python 3.11 does not know the places inside; what is worked out there is no one's interface."""
+
+    def _guard(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.found = True
         self.generic_visit(node)
-        after = 1 if ast.get_docstring(node, clean=False) is not None else 0
-        node.body[after:after] = ast.parse(_GUARD).body
-        return node
+        documented = ast.get_docstring(node, clean=False) is not None
+        first = node.body[0]
+        if documented and len(node.body) == 1:
+            self.places.append((*_end(first), b"; %b" % _REFUSE))
+            return
+        if documented:
+            first = node.body[1]
+        if hasattr(first, "body") or isinstance(first, ast.Match):  # what has parts has lines of its own
+            number = min([first.lineno, *(mark.lineno for mark in getattr(first, "decorator_list", ()))])
+            line = self._lines[number - 1]
+            self.places.append((number, 0, line[: -len(line.lstrip())] + _REFUSE + b"\n"))
+        else:
+            self.places.append((first.lineno, first.col_offset, b"%b; " % _REFUSE))
+
+
+def _end(node: ast.stmt | ast.expr) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0

@@ -121,7 +121,7 @@ def defined(body: Iterable[ast.stmt], owner: str = "") -> Iterator[tuple[str, De
 @_remembered
 def signatures(text: str) -> str:
     """The module without bodies: imports, constants, signatures and docstrings; empty when it does not parse."""
-    tree = parse(text)
+    tree = _tree(text)
     try:
         return outline.declarations(tree) if tree else ""
     except RecursionError:
@@ -130,15 +130,15 @@ def signatures(text: str) -> str:
 
 def rough_signatures(text: str) -> str:
     """As `signatures`; of what does not parse, the lines that look like the heads of definitions."""
-    return signatures(text) if parse(text) is not None else outline.heads(text)
+    return signatures(text) if _tree(text) is not None else outline.heads(text)
 
 
 @_remembered
 def stub(text: str) -> str:
     """The same module with every function raising NotImplementedError: what honest tests must fail against."""
-    tree = parse(text)
+    tree = _tree(text)
     try:
-        return outline.refusing(tree) if tree and tree.body else ""
+        return outline.refusing(text.removeprefix("\ufeff"), tree) if tree and tree.body else ""
     except RecursionError:
         return ""
 
@@ -270,7 +270,7 @@ def module_name(path: str, roots: Iterable[str]) -> str:
 
 def without_functions(text: str, names: Iterable[str]) -> str:
     """The source without these functions, decorators included, wherever they stand."""
-    tree = parse(text)
+    tree = _tree(text)
     dropped = set(names)
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     for owner in ast.walk(tree) if tree else ():
@@ -291,7 +291,7 @@ def without_stars(text: str) -> str:
     """The source without `from module import *` at its top level; unchanged when it has none, or does not parse."""
     if not re.search(r"import\s*\*", text):
         return text
-    tree = parse(text)
+    tree = _tree(text)
     lines = text.split("\n")
     for node in tree.body if tree else ():
         if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
@@ -305,7 +305,7 @@ def with_import(text: str, module: str) -> str:
 
     An editor's quick fix: small models forget the import of what they use most.
     """
-    tree = parse(text)
+    tree = _tree(text)
     if tree is None or not re.search(rf"\b{re.escape(module)}\.", text):
         return text
     used = any(isinstance(node, ast.Name) and node.id == module for node in ast.walk(tree))

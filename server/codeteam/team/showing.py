@@ -11,7 +11,7 @@ from codeteam.team.replies import MalformedReply, fences
 _AROUND = 8
 """Unchanged lines shown around a change."""
 _LONGEST_LINE = 500
-_MARKS = re.compile(r"`+|~+")
+_MARKS = re.compile(r"([`~])\1*")
 _BREAKS_OUT = re.compile(r"^ {0,3}(?:`{3}|~{3}|#{1,6} )", re.MULTILINE)
 
 
@@ -40,8 +40,8 @@ def fence(text: str, words: str = "") -> str:
     """A fence longer than any in the text, so that what is shown cannot end it."""
     body = _plain(text)
     longest = {"`": 2, "~": 2}
-    for found in _MARKS.findall(body):
-        longest[found[0]] = max(longest[found[0]], len(found))
+    for found in _MARKS.finditer(body):
+        longest[found[1]] = max(longest[found[1]], len(found[0]))
     mark = "`" if longest["`"] <= max(longest["~"], 20) else "~"
     run = mark * (longest[mark] + 1)
     return f"{run}{words}\n{body}{'' if body.endswith(chr(10)) else chr(10)}{run}"

@@ -99,12 +99,14 @@ def _is_file(fence: Fence) -> bool:
 
 def _one_of(path: str, texts: list[str]) -> str:
     """Of several blocks for one file the one that has what all of them have, the last of equals."""
+    if len(set(texts)) == 1:
+        return texts[-1]
     names = [python_code.definitions(text) for text in texts]
     every = frozenset[str]().union(*names)
     whole = [text for text, found in zip(texts, names, strict=True) if found == every]
-    if len(set(texts)) > 1 and (not whole or not path.endswith(".py")):
+    if not whole or not path.endswith(".py"):
         raise MalformedReply(f"There are several different blocks for {path}. Write each file once, whole.")
-    return whole[-1] if whole else texts[-1]
+    return whole[-1]
 
 
 def _allowed(task: Task, plan: Plan, name: str) -> str:

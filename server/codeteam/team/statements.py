@@ -81,7 +81,10 @@ def read_line(line: str, *, code: bool) -> Iterator[tuple[str, tuple[Statement, 
         statement = span[2].strip()
         yield statement, () if doubtful else _read(re.sub(r"^assert\s+", "", statement)) or ()
     for piece in _between(plain, spans):
-        statement = _without_intro(_SPAN.sub(r"\2", piece).strip())
+        # Backticks belong to Markdown, but not those inside of strings, with which the piece reads as it stands.
+        statement = _without_intro(piece.strip())
+        if not (_looks_like_one(statement) and _read(statement)):
+            statement = _without_intro(_SPAN.sub(r"\2", piece).strip())
         if _looks_like_one(statement):
             yield statement, () if doubtful else _read(statement) or ()
 
