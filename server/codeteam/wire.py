@@ -1,7 +1,8 @@
 """Tasks and events as JSON lines: what passes between the server and a worker, and what history stores.
 
 One JSON object a line, UTF-8, no line breaks inside. To a worker: `Run`, `Stop`. From a worker: `Ready`, then
-`Happened` for each event of the job it runs. A worker runs one job at a time.
+`Happened` for each event of the job it runs. A worker runs one job at a time. A job may ask something meanwhile:
+`Asked` is answered by one `Answered`, before it perhaps some `Part`; after `Withdrawn` by nothing any more.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from codeteam.domain.events import Event
+from codeteam.domain.questions import Answer, Question
 from codeteam.domain.settings import Quality
 from codeteam.domain.task import Task
 
-VERSION = 1
+VERSION = 2
 """Of the messages and of what history stores; raised when a reader of the old form would misread the new."""
 
 LINE_LIMIT = 64 * 1024 * 1024
@@ -53,7 +55,41 @@ class Happened:
     event: Event
 
 
-Message = Run | Stop | Ready | Happened
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The job asks something; it runs on, and may have asked more before it is answered."""
+
+    job: str
+    number: int
+    """Of the question, the worker's own count: never used again by the same worker."""
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """No one waits for the answer any more."""
+
+    job: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the answer to come."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer, whole."""
+
+    number: int
+    answer: Answer
+
+
+Message = Run | Stop | Ready | Happened | Asked | Withdrawn | Part | Answered
 
 
 def _converter() -> cattrs.Converter:
@@ -61,6 +97,8 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(Quality, lambda quality: quality.label)
     converter.register_structure_hook(Quality, lambda value, _: Quality[str(value).upper()])
     configure_tagged_union(Event, converter, tag_name="event")
+    configure_tagged_union(Question, converter, tag_name="question")
+    configure_tagged_union(Answer, converter, tag_name="answer")
     configure_tagged_union(Message, converter, tag_name="type")
     return converter
 

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codeteam.domain.events import END, Event, Noted, Queued
+from codeteam.domain.questions import Given, Key, Secret
 from codeteam.domain.settings import Quality, Settings
 from codeteam.domain.source import SourceFile, Span
 from codeteam.domain.task import Intent, Task
-from codeteam.wire import Codec, Happened, Message, Ready, Run, Stop
+from codeteam.wire import Answered, Asked, Codec, Happened, Message, Ready, Run, Stop
 
 CODEC = Codec()
 EVENTS: Any = Event  # a union is no type to the type checker
@@ -62,7 +63,7 @@ def test_the_form_is_what_others_read() -> None:
         "event": {"event": "Queued", "ahead": 2},
     }
     assert json.loads(CODEC.encode(Stop("j"))) == {"type": "Stop", "job": "j"}
-    assert json.loads(CODEC.encode(Ready())) == {"type": "Ready", "version": 1}
+    assert json.loads(CODEC.encode(Ready())) == {"type": "Ready", "version": 2}
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,15 @@ def test_every_end_is_an_event_and_every_event_has_its_own_name() -> None:
     assert len({kind.__name__ for kind in kinds}) == len(kinds)
     assert all(dataclasses.is_dataclass(kind) for kind in kinds)
     assert Noted in kinds
+
+
+def test_only_keys_of_providers_can_be_asked_for() -> None:
+    line = CODEC.encode(Asked("j", 1, Secret(Key.OPENAI)))
+    assert CODEC.decode(line) == Asked("j", 1, Secret(Key.OPENAI))
+    for name in ("AWS_SECRET_ACCESS_KEY", "", "OPENAI_API_KEY "):
+        with pytest.raises(ValueError, match="not a message"):
+            CODEC.decode(line.replace(b"OPENAI_API_KEY", name.encode()))
+
+
+def test_a_secret_is_not_in_what_is_shown_of_its_message() -> None:
+    assert "geheim" not in repr(Answered(1, Given("geheim")))

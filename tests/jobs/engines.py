@@ -13,6 +13,7 @@ from pathlib import Path
 from codeteam.domain.events import END, Event, Noted
 from codeteam.domain.settings import Settings
 from codeteam.domain.task import Intent, Task
+from codeteam.jobs.engine import AnswerJob
 from codeteam.jobs.history import History
 from codeteam.jobs.owner import process_start
 from codeteam.jobs.supervisor import WorkerEngine
@@ -33,6 +34,7 @@ async def engine_at(
     environ: Mapping[str, str] | None = None,
     remember: bool = True,
     grace: float = 30.0,
+    answer: AnswerJob | None = None,
 ) -> AsyncIterator[WorkerEngine]:
     history = History(home) if remember else None
     engine = WorkerEngine(
@@ -43,6 +45,7 @@ async def engine_at(
         argv=argv,
         grace=grace,
     )
+    engine.answer = answer
     try:
         yield engine
     finally:

@@ -15,6 +15,10 @@ spin SECONDS  blocks the loop
 child         starts a process that stays; its number is noted
 environ NAME  notes a variable
 read          notes what can be read from standard input
+ask TEXT      asks the editor's model, notes its pieces and its answer
+key NAME      asks for a key, notes and says it
+ask-and TEXT  asks without waiting, and goes on
+flood N       asks N questions at once
 done          a proposal (also at the end of the text)
 """
 
@@ -36,13 +40,17 @@ from codeteam.domain.artifacts import FileChange, Proposal, Status  # noqa: E402
 from codeteam.domain.errors import ModelUnavailable  # noqa: E402
 from codeteam.domain.events import Event, Noted, Proposed  # noqa: E402
 from codeteam.domain.evidence import Evidence  # noqa: E402
+from codeteam.domain.questions import Ask, Chat, Given, Key, Secret  # noqa: E402
 from codeteam.domain.settings import Quality  # noqa: E402
 from codeteam.domain.task import Task  # noqa: E402
 from codeteam.wire import Codec, Happened  # noqa: E402
 from codeteam.worker.loop import Worker  # noqa: E402
 
+BESIDE: list[asyncio.Future[object]] = []
+"""Questions that no one waits for."""
 
-async def run_task(task: Task) -> AsyncGenerator[Event]:
+
+async def run_task(task: Task, ask: Ask) -> AsyncGenerator[Event]:
     for line in task.requirement.splitlines():
         order, _, rest = line.partition(" ")
         match order:
@@ -58,6 +66,20 @@ async def run_task(task: Task) -> AsyncGenerator[Event]:
                 yield Noted(task.settings.model)
             case "read":
                 yield Noted(repr(sys.stdin.read()))
+            case "ask":
+                pieces: list[str] = []
+                answer = await ask(chat(rest), pieces.append)
+                yield Noted(f"{pieces} {answer}")
+            case "ask-and":
+                BESIDE.append(asyncio.ensure_future(ask(chat(rest), print)))
+                await asyncio.sleep(0)
+            case "flood":
+                await asyncio.gather(*(ask(chat(str(n)), print) for n in range(int(rest))))
+            case "key":
+                given = await ask(Secret(Key(rest)), print)
+                value = given.value if isinstance(given, Given) else given
+                sys.stderr.write(f"the key is {value}\n")
+                yield Noted(f"the key is {value}")
             case "done":
                 break
             case "sleep":
@@ -69,6 +91,10 @@ async def run_task(task: Task) -> AsyncGenerator[Event]:
     yield Proposed(
         Proposal(Status.ACCEPTED, Quality.TESTED, (FileChange("new.py", "x = 1\n", True),), (), Evidence(iterations=1))
     )
+
+
+def chat(text: str) -> Chat:
+    return Chat("some-model", (("user", text),), 0.3, "a test")
 
 
 def start_child() -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from codeteam.domain.events import Cancelled, Event
 from codeteam.domain.task import Task
+from codeteam.jobs.engine import AnswerJob
 from codeteam.jobs.history import History
 from codeteam.lsp.server import Composition
 from codeteam.lsp.serving import serve
@@ -29,6 +30,7 @@ class RecordedEngine:
 
     def __init__(self, home: Path, slots: int, history: History) -> None:
         self.slots = slots
+        self.answer: AnswerJob | None = None
         self._home = home
         self._history = history
         self._codec = Codec()

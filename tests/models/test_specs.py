@@ -31,12 +31,6 @@ async def test_an_unknown_embedded_model_lists_the_known(tmp_path: Path) -> None
         await open_models(tmp_path, "local/llama")
 
 
-@pytest.mark.parametrize("spec", ["editor", "editor/gpt-4o"])
-async def test_editor_models_are_not_there_yet(tmp_path: Path, spec: str) -> None:
-    with pytest.raises(BadInput, match="editor"):
-        await open_models(tmp_path, spec)
-
-
 @pytest.mark.parametrize(
     ("spec", "variable"),
     [

@@ -188,6 +188,8 @@ def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
     if provider == "script":
         read_script(Path(name).expanduser())
         return Check("model", "ok", f"{spec}: recorded replies")
+    if provider == "editor":
+        return Check("model", "warn", f"{spec}: a model that an editor lends; the command line has none")
     if provider not in {"openai", "azure", "anthropic", "gemini", "ollama", "compatible"} or not name:
         mend = "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b"
         return Check("model", "fail", f"{spec} is no model", mend, "model_unknown")

@@ -67,6 +67,8 @@ class Usage:
     completion_tokens: int = 0
     cost: float | None = 0.0
     """US dollars; None as soon as one call's price is unknown."""
+    estimated: bool = False
+    """Some of the tokens were reckoned from the length of a text, for nobody had counted them."""
 
     def __add__(self, other: Usage) -> Usage:
         cost = None if self.cost is None or other.cost is None else self.cost + other.cost
@@ -75,6 +77,7 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             cost,
+            self.estimated or other.estimated,
         )
 
     @property

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from codeteam.domain.events import Event
+from codeteam.domain.questions import Answer, Question
 from codeteam.domain.task import Task
+
+AnswerJob = Callable[[str, Question, Callable[[str], None]], Awaitable[Answer]]
+"""Answers a question of a job: its identifier, the question, and where pieces of the answer go.
+
+Cancelled when no one waits for the answer any more; see `codeteam.domain.questions.Ask`.
+"""
 
 
 class Engine(Protocol):
@@ -14,6 +21,8 @@ class Engine(Protocol):
 
     slots: int
     """Jobs that run at once; may be changed at any time."""
+    answer: AnswerJob | None
+    """Answers what jobs ask; None where there is no one to ask. Set before the first job is submitted."""
 
     async def submit(self, task: Task, workspace: str = "") -> None:
         """Take the task; returns at once. Its events, `Queued` first when it has to wait, come from `events`.

@@ -20,9 +20,12 @@ _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 _SECRET_LENGTH = 8
 """Shorter values are ordinary words too often, and no provider gives keys like that."""
 
+_LEAST_SECRET = 4
+"""Replacing anything shorter would only garble what is said."""
+
 
 class Redactor:
-    """Replaces the values of secret-looking environment variables."""
+    """Replaces the values of secret-looking environment variables, and secrets that were given later."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         found = {
@@ -31,6 +34,12 @@ class Redactor:
             if len(value) >= _SECRET_LENGTH and any(word in name.upper() for word in _SECRET_WORDS)
         }
         self._secrets = sorted(found, key=len, reverse=True)
+
+    def add(self, secret: str) -> None:
+        """Given by the user as a secret, so it is one, if it could be one at all."""
+        if len(secret) < _LEAST_SECRET:
+            return
+        self._secrets = sorted({*self._secrets, secret}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         for secret in self._secrets:
@@ -43,7 +52,7 @@ class WorkerLog:
 
     def __init__(self, folder: Path, name: str, redactor: Redactor) -> None:
         self._path = folder / f"{name}.log"
-        self._redactor = redactor
+        self.redactor = redactor
         self._file: BinaryIO | None = None
         self._size = 0
         self._pending = b""
@@ -68,7 +77,7 @@ class WorkerLog:
             self._write(line)
 
     def _write(self, line: bytes) -> None:
-        text = self._redactor.text(line.decode("utf-8", "replace")).rstrip("\r")
+        text = self.redactor.text(line.decode("utf-8", "replace")).rstrip("\r")
         self._tail.append(text[:2000])
         with contextlib.suppress(OSError):
             data = text.encode("utf-8", "replace") + b"\n"

@@ -48,6 +48,9 @@ class WorkerProcess:
         self._transport = transport
         self._input, self._output, self._errors = process.stdin, process.stdout, process.stderr
         self._log = log
+        self.redactor = log.redactor
+        self.knows_secret = False
+        """A job's key was given to it: it serves no other job."""
         self._interpreter = interpreter
         self._codec = Codec()
         self._drain = asyncio.create_task(self._pump_log(), name=f"log of worker {process.pid}")
@@ -102,6 +105,16 @@ class WorkerProcess:
             await self._input.drain()
         except (ConnectionError, RuntimeError) as error:
             raise await self._death() from error
+
+    def post(self, message: Message) -> None:
+        """Send without waiting; for what may be lost when the worker is gone."""
+        if not self._input.is_closing():
+            self._input.write(self._codec.encode(message))
+
+    def learn(self, secret: str) -> None:
+        """The worker was told a secret: it must not be in its log or in what it says, and dies with this worker."""
+        self.knows_secret = True
+        self.redactor.add(secret)
 
     async def receive(self) -> Message:
         """The next message; raises WorkerDied when the worker ends or writes what is not one (it is killed then)."""

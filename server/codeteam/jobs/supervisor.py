@@ -14,11 +14,13 @@ from pathlib import Path
 from codeteam.domain.errors import BadInput, WorkerDied
 from codeteam.domain.events import Cancelled, Event, Failed, Noted, Proposed, Queued, StepFinished
 from codeteam.domain.task import Task
+from codeteam.jobs.engine import AnswerJob
 from codeteam.jobs.feed import Feed
 from codeteam.jobs.history import History
 from codeteam.jobs.log import Redactor, WorkerLog
 from codeteam.jobs.process import WorkerProcess, worker_argv
-from codeteam.wire import Happened, Run, Stop
+from codeteam.jobs.questions import OpenQuestions
+from codeteam.wire import Asked, Happened, Run, Stop, Withdrawn
 
 STOP_SECONDS = 1.5
 """How long a worker may take to stop by itself; with the kill after it, a job ends within two seconds."""
@@ -56,12 +58,12 @@ class WorkerEngine:
         """
         self.slots = jobs
         """Jobs that run at once; may be changed at any time."""
+        self.answer: AnswerJob | None = None
         self._argv = tuple(argv) or worker_argv(environ)
         self._grace = grace
         self._home = home
         self._environ = {**environ, "CODETEAM_HOME": str(home)}
         self._default_model = environ.get("CODETEAM_MODEL", "")
-        self._redactor = Redactor(environ)
         self._history = history
         self._numbers = itertools.count(1)
         self._feeds: dict[str, Feed] = {}
@@ -201,10 +203,14 @@ class WorkerEngine:
                 await worker.send(Run(running.feed.task))
             # The team keeps its own limit; a worker that is stuck in a computation cannot, and is ended from here.
             limit = running.feed.task.settings.max_seconds
-            async with asyncio.timeout(limit + self._grace if limit else None):
+            async with (
+                asyncio.timeout(limit + self._grace if limit else None),
+                OpenQuestions(running.feed.task.job, worker, self.answer) as questions,
+            ):
                 while not running.feed.ending:
-                    running.feed.put(await self._next_event(worker, running.feed.task.job))
+                    event = await self._next_event(worker, running.feed.task.job, questions)
                     began = True
+                    running.feed.put(event)
         except TimeoutError:
             await worker.kill()
             said = f"The job went on past its limit of {limit:g} seconds, and its worker was ended."
@@ -220,28 +226,20 @@ class WorkerEngine:
         self._give_back(worker)
         return True
 
-    async def _next_event(self, worker: WorkerProcess, job: str) -> Event:
-        message = await worker.receive()
-        if not isinstance(message, Happened) or message.job != job:
-            await worker.kill()
-            raise WorkerDied(f"The worker sent {type(message).__name__} out of turn, and was stopped.")
-        event = message.event
-        match event:  # words that may quote an error of a library; what the user's files hold is left as it is
-            case Failed():
-                return dataclasses.replace(
-                    event, message=self._redactor.text(event.message), hint=self._redactor.text(event.hint)
-                )
-            case Noted():
-                return Noted(self._redactor.text(event.message))
-            case StepFinished():
-                return dataclasses.replace(event, message=self._redactor.text(event.message))
-            case Proposed(proposal):
-                notes = tuple(self._redactor.text(note) for note in proposal.evidence.notes)
-                evidence = dataclasses.replace(proposal.evidence, notes=notes)
-                stopped_by = self._redactor.text(proposal.stopped_by)
-                return Proposed(dataclasses.replace(proposal, evidence=evidence, stopped_by=stopped_by))
-            case _:
-                return event
+    async def _next_event(self, worker: WorkerProcess, job: str, questions: OpenQuestions) -> Event:
+        """The job's next event; its questions are taken on the way."""
+        while True:
+            message = await worker.receive()
+            match message:
+                case Happened() if message.job == job:
+                    return _without_secrets(message.event, worker.redactor)
+                case Asked() if questions.take(message):
+                    continue
+                case Withdrawn() if message.job == job:
+                    questions.withdraw(message.number)
+                case _:
+                    await worker.kill()
+                    raise WorkerDied(f"The worker sent {type(message).__name__} out of turn, and was stopped.")
 
     async def _take(self) -> WorkerProcess:
         """A worker that was alive a moment ago: one that has loaded, one that loads, or a new one."""
@@ -253,8 +251,12 @@ class WorkerEngine:
         return await self._spawn()
 
     def _give_back(self, worker: WorkerProcess) -> None:
-        """Keep it while another job waits for it; otherwise one is enough, for each holds a hundred megabytes."""
-        if worker.alive and not self._closing and (self._waiting or not self._idle):
+        """Keep it while another job waits for it; otherwise one is enough, for each holds a hundred megabytes.
+
+        One that was given a key is not kept: the key was for that job, and goes with the process that knew it.
+        """
+        wanted = self._waiting or not self._idle
+        if worker.alive and not self._closing and not worker.knows_secret and wanted:
             self._idle.append(worker)
         else:
             self._background(worker.close(STOP_SECONDS), f"end of worker {worker.pid}")
@@ -262,7 +264,7 @@ class WorkerEngine:
     async def _spawn(self) -> WorkerProcess:
         name = f"worker-{os.getpid()}-{next(self._numbers)}"
         return await WorkerProcess.start(
-            self._argv, self._environ, WorkerLog(self._home / "logs", name, self._redactor)
+            self._argv, self._environ, WorkerLog(self._home / "logs", name, Redactor(self._environ))
         )
 
     async def _end_idle(self) -> None:
@@ -278,3 +280,21 @@ class WorkerEngine:
         ended = [job for job, feed in self._feeds.items() if feed.ended]
         for job in ended[: max(0, len(ended) - KEPT_FEEDS)]:
             del self._feeds[job]
+
+
+def _without_secrets(event: Event, redactor: Redactor) -> Event:
+    """The event with words redacted that may quote an error of a library; what the user's files hold stays as it is."""
+    match event:
+        case Failed(_, message, hint):
+            return dataclasses.replace(event, message=redactor.text(message), hint=redactor.text(hint))
+        case Noted(message):
+            return Noted(redactor.text(message))
+        case StepFinished():
+            return dataclasses.replace(event, message=redactor.text(event.message))
+        case Proposed(proposal):
+            notes = tuple(redactor.text(note) for note in proposal.evidence.notes)
+            evidence = dataclasses.replace(proposal.evidence, notes=notes)
+            stopped_by = redactor.text(proposal.stopped_by)
+            return Proposed(dataclasses.replace(proposal, evidence=evidence, stopped_by=stopped_by))
+        case _:
+            return event

@@ -1,6 +1,6 @@
 """Models by their specs: opened once, counted, tried again, closed together.
 
-`openai/…`, `azure/…`, `anthropic/…`, `gemini/…`, `ollama/…`, `compatible/…`, `local/…` and `script/FILE`.
+`openai/…`, `azure/…`, `anthropic/…`, `gemini/…`, `ollama/…`, `compatible/…`, `local/…`, `editor` and `script/FILE`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ from typing import Self
 from autogen_core.models import ChatCompletionClient
 
 from codeteam.domain.errors import BadInput
-from codeteam.models.clients import Endpoint, anthropic_client, azure_client, endpoint_of, model_info, openai_client
+from codeteam.domain.questions import Ask, Key, ask_no_one
+from codeteam.models.asked_keys import AskedKeys
+from codeteam.models.clients import (
+    Endpoint,
+    MissingKey,
+    anthropic_client,
+    azure_client,
+    endpoint_of,
+    model_info,
+    openai_client,
+)
+from codeteam.models.editor import EditorClient
 from codeteam.models.embedded import Embedded, embedded
 from codeteam.models.script import ScriptClient, read_script
 from codeteam.models.serving import Serving, serve
-from codeteam.models.steady import Patience, SteadyClient
+from codeteam.models.steady import Patience, Renew, SteadyClient
 from codeteam.models.table import Facts, facts
 from codeteam.models.trouble import Provider
 
@@ -59,10 +70,20 @@ class Models:
     Recorded replies go on where they stand for as long as this object lives; `rewind` starts them anew for a job.
     """
 
-    def __init__(self, *, environ: Mapping[str, str], home: Path, patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        home: Path,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        ask: Ask = ask_no_one,
+    ) -> None:
+        """`ask` reaches the editor: for its models, and for keys that `environ` does not have."""
         self._environ = environ
         self._home = home
         self._patience = patience
+        self._ask = ask
+        self._keys = AskedKeys(ask)
         self._open: dict[tuple[str, str, float], Model] = {}
         self._servings: dict[tuple[str, str, float], Serving] = {}
         self._scripts: list[ScriptClient] = []
@@ -80,6 +101,7 @@ class Models:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.clear()
+        self._keys.forget()
         await self._stack.aclose()
 
     async def open(self, spec: str, *, base_url: str = "", temperature: float = 0.3) -> Model:
@@ -105,7 +127,7 @@ class Models:
     async def _make(self, spec: str, base_url: str, temperature: float) -> Model:
         provider, _, name = spec.partition("/")
         if provider == "editor":
-            raise BadInput("The editor's own models are not supported yet.", "Choose another model.")
+            return self._editor(spec, name, temperature)
         if provider not in _PROVIDERS or not name:
             raise BadInput(f"There is no model {spec!r}.", f"A model is one of {', '.join(_PROVIDERS.values())}.")
         if provider == "script":
@@ -113,16 +135,48 @@ class Models:
         known = facts(provider, name)
         if provider == "local":
             return await self._local(spec, embedded(name), known, (spec, base_url, temperature))
-        endpoint = endpoint_of(provider, name, base_url=base_url, environ=self._environ)
+        return await self._remote(spec, known, base_url, temperature)
+
+    async def _remote(self, spec: str, known: Facts, base_url: str, temperature: float) -> Model:
+        provider, _, name = spec.partition("/")
+
+        def endpoint() -> Endpoint:
+            environ = {**self._environ, **self._keys.given}
+            return endpoint_of(provider, name, base_url=base_url, environ=environ)
+
+        try:
+            found = endpoint()
+        except MissingKey as missing:
+            await self._keys.ask(missing)
+            found = endpoint()
+
+        async def with_key() -> tuple[ChatCompletionClient, Provider] | None:
+            """For a server of one's own, which only tells when it is asked that it wants a key."""
+            if not await self._keys.ask_if_needed(Key.OWN):
+                return None
+            again = endpoint()
+            return await self._client(provider, again, known, temperature), again.provider
+
+        renew = with_key if provider == "compatible" and not found.key else None
+        client = await self._client(provider, found, known, temperature)
+        return self._model(spec, client, found.provider, known, self._patience, renew=renew)
+
+    async def _client(
+        self, provider: str, endpoint: Endpoint, known: Facts, temperature: float
+    ) -> ChatCompletionClient:
         if provider == "anthropic":
             # Seconds of importing an SDK, off the event loop: a cancellation must not wait for them.
             await asyncio.to_thread(importlib.import_module, "codeteam.models.anthropic_client")
-            client = anthropic_client(endpoint, known, temperature)
-        elif provider == "azure":
-            client = azure_client(endpoint, known, temperature, self._environ)
-        else:
-            client = openai_client(endpoint, known, temperature)
-        return self._model(spec, client, endpoint.provider, known, self._patience)
+            return anthropic_client(endpoint, known, temperature)
+        if provider == "azure":
+            return azure_client(endpoint, known, temperature, self._environ)
+        return openai_client(endpoint, known, temperature)
+
+    def _editor(self, spec: str, name: str, temperature: float) -> Model:
+        known = facts("editor", name)
+        provider = Provider("The editor's model", name or "that is chosen there")
+        client = EditorClient(self._ask, name, temperature, model_info(known))
+        return self._model(spec, client, provider, known, self._patience)
 
     async def _local(self, spec: str, model: Embedded, known: Facts, key: tuple[str, str, float]) -> Model:
         serving = await serve(model, environ=self._environ, home=self._home)
@@ -154,9 +208,16 @@ class Models:
         return self._model(spec, client, provider, known, Patience(first=0.01, longest=0.1))
 
     def _model(
-        self, spec: str, client: ChatCompletionClient, provider: Provider, known: Facts, patience: Patience
+        self,
+        spec: str,
+        client: ChatCompletionClient,
+        provider: Provider,
+        known: Facts,
+        patience: Patience,
+        *,
+        renew: Renew | None = None,
     ) -> Model:
-        steady = SteadyClient(client, provider, context=known.context, patience=patience)
+        steady = SteadyClient(client, provider, context=known.context, patience=patience, renew=renew)
         self._stack.push_async_callback(steady.close)
         return Model(spec, steady, _traits(known))
 
@@ -169,6 +230,7 @@ _PROVIDERS = {
     "gemini": "gemini/NAME",
     "ollama": "ollama/NAME",
     "compatible": "compatible/NAME with a base URL",
+    "editor": "editor, where an editor lends its own",
     "script": "script/FILE",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from autogen_core.models import ChatCompletionClient, ModelInfo
@@ -11,6 +11,7 @@ from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAICha
 from openai import DefaultAsyncHttpxClient, Timeout
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
+from codeteam.domain.questions import Key
 from codeteam.models.table import Facts
 from codeteam.models.trouble import Provider
 
@@ -24,30 +25,40 @@ class Endpoint:
 
     provider: Provider
     base_url: str
-    key: str
+    key: str = field(repr=False)
     silence: float = 300.0
     """Seconds a server may be silent; models that think or machines that are slow say nothing for minutes."""
+
+
+class MissingKey(ModelUnavailable):
+    """The environment has no key, and the provider wants one."""
+
+    def __init__(self, label: str, wanted: str, key: Key) -> None:
+        super().__init__(f"There is no key for {label}.", f"Set {wanted}.", "model_auth")
+        self.key = key
+        """The one to be asked for."""
 
 
 def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str, str]) -> Endpoint:
     """Address and key of a remote model from the settings and the environment.
 
-    Raises `ModelUnavailable` (model_auth) when the key is missing, `BadInput` when an address is missing or wrong.
+    Raises `MissingKey` when there is none, `ModelUnavailable` (model_auth) when it cannot be one, `BadInput` when an
+    address is missing or wrong.
     """
     if provider == "openai":
         url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        return _endpoint("OpenAI", name, url, ("OPENAI_API_KEY",), environ)
+        return _endpoint("OpenAI", name, url, (Key.OPENAI,), environ)
     if provider == "anthropic":
         url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-        return _endpoint("Anthropic", name, url, ("ANTHROPIC_API_KEY",), environ)
+        return _endpoint("Anthropic", name, url, (Key.ANTHROPIC,), environ)
     if provider == "gemini":
         url = (environ.get("GOOGLE_GEMINI_BASE_URL") or _GEMINI_ROOT).rstrip("/") + "/v1beta/openai/"
-        return _endpoint("Gemini", name, url, ("GEMINI_API_KEY", "GOOGLE_API_KEY"), environ)
+        return _endpoint("Gemini", name, url, (Key.GEMINI, "GOOGLE_API_KEY"), environ)
     if provider == "azure":
         url = environ.get("AZURE_OPENAI_ENDPOINT", "")
         if not url:
             raise BadInput("The address of Azure OpenAI is not known.", "Set AZURE_OPENAI_ENDPOINT.")
-        return _endpoint("Azure OpenAI", name, url, ("AZURE_OPENAI_API_KEY",), environ)
+        return _endpoint("Azure OpenAI", name, url, (Key.AZURE,), environ)
     if provider == "ollama":
         hint = f"Run: ollama pull {name}"
         return _endpoint(
@@ -59,7 +70,7 @@ def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str
         raise BadInput(f"compatible/{name} needs the address of its server.", hint)
     hint = "Check the name and the base URL."
     # Only here: the key of one's own server is no other provider's business, even where that one's key is missing.
-    return _endpoint("The model server", name, url, ("CODETEAM_API_KEY",), environ, needed=False, unknown=hint)
+    return _endpoint("The model server", name, url, (Key.OWN,), environ, needed=False, unknown=hint)
 
 
 def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
@@ -152,7 +163,7 @@ def _endpoint(
     key = next((value for v in variables if (value := environ.get(v, "").strip())), "")
     wanted = " or ".join(variables)
     if not key and needed:
-        raise ModelUnavailable(f"There is no key for {label}.", f"Set {wanted}.", "model_auth")
+        raise MissingKey(label, wanted, Key(variables[0]))
     if not (key.isascii() and key.isprintable()):
         raise ModelUnavailable(f"The key for {label} has characters that no key has.", f"Check {wanted}.", "model_auth")
     port = f":{parts.port}" if parts.port else ""

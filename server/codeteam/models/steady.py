@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from autogen_core import CancellationToken
@@ -53,6 +52,12 @@ class Patience:
         return full * (0.5 + random.random() / 2)  # noqa: S311 - spreads calls, guards nothing
 
 
+Renew = Callable[[], Awaitable[tuple[ChatCompletionClient, Provider] | None]]
+"""A client with a key, where the user gives one."""
+_KEY_LENGTH = 16
+"""Shorter keys are made up for servers that want none, and are ordinary words."""
+
+
 @runtime_checkable
 class KnowsRoles(Protocol):
     """A client whose answer depends on who asks: recorded replies."""
@@ -71,8 +76,12 @@ class SteadyClient(ChatCompletionClient):
         context: int,
         patience: Patience = Patience(),
         schema: type[BaseModel] | None = None,
+        renew: Renew | None = None,
     ) -> None:
+        """`renew` is asked once when the server wants a key; None where that would not help."""
         self._inner = inner
+        self._renew = renew
+        self._root = self
         self._provider = provider
         self._context = context
         self._patience = patience
@@ -86,7 +95,11 @@ class SteadyClient(ChatCompletionClient):
         With `schema` the server is asked to keep the reply to it.
         """
         inner = self._inner.for_role(role) if isinstance(self._inner, KnowsRoles) else self._inner
-        return SteadyClient(inner, self._provider, context=self._context, patience=self._patience, schema=schema)
+        client = SteadyClient(
+            inner, self._provider, context=self._context, patience=self._patience, schema=schema, renew=self._renew
+        )
+        client._root = self
+        return client
 
     async def create(
         self,
@@ -100,19 +113,18 @@ class SteadyClient(ChatCompletionClient):
     ) -> CreateResult:
         self._check_size(messages)
         extra = {**self._extra, **extra_create_args}
-        call = partial(
-            self._inner.create_stream,
-            messages,
-            tools=tools,
-            tool_choice=tool_choice,
-            json_output=json_output,
-            cancellation_token=cancellation_token,
-        )
+        options: dict[str, Any] = {
+            "tools": tools,
+            "tool_choice": tool_choice,
+            "json_output": json_output,
+            "cancellation_token": cancellation_token,
+        }
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._once(call(extra_create_args=extra), _characters(messages))
+                stream = self._inner.create_stream(messages, extra_create_args=extra, **options)
+                return await self._once(stream, _characters(messages))
             except ModelUnavailable as error:
                 error.usage = self.usage
                 raise
@@ -121,6 +133,8 @@ class SteadyClient(ChatCompletionClient):
             if _drop_refused_option(symptoms, extra):
                 continue
             trouble = diagnose(symptoms, self._provider)
+            if trouble.kind == "model_auth" and await self._renewed():
+                continue
             if attempt >= trouble.attempts:
                 # Raised outside the except block: the original holds the request, and with it the key.
                 raise self._unavailable(trouble)
@@ -165,14 +179,34 @@ class SteadyClient(ChatCompletionClient):
             used = result.usage if result else None
             if used and (used.prompt_tokens or used.completion_tokens):
                 self.usage += Usage(0, used.prompt_tokens, used.completion_tokens)
-            elif received:  # broken off or cancelled, or the server does not count: an estimate is nearer than nothing
-                self.usage += Usage(0, estimate(asked), estimate(received))
+            elif received := max(received, len(result.content) if result else 0):
+                # broken off or cancelled, or the server does not count: an estimate is nearer than nothing
+                self.usage += Usage(0, estimate(asked), estimate(received), estimated=True)
         if result is None or (result.finish_reason == "unknown" and not result.usage.completion_tokens):
             # Neither a reason to stop nor a count: the stream ended before its end.
             raise CallFailed(Symptoms(nature="broken_stream"))
         if result.finish_reason == "content_filter":
             raise CallFailed(Symptoms(nature="filtered"))
-        return result
+        return self._without_keys(result)
+
+    async def _renewed(self) -> bool:
+        """Go on with the key that the server turned out to want, this client and those to come; False without one."""
+        if self._renew is None:
+            return False
+        renew, self._renew, self._root._renew = self._renew, None, None
+        fresh = await renew()
+        if fresh is None:
+            return False
+        self._inner, self._provider = self._root._inner, self._root._provider = fresh
+        return True
+
+    def _without_keys(self, result: CreateResult) -> CreateResult:
+        """A server may say the key that it was sent; replies are kept and shown."""
+        text = result.content
+        for secret in self._provider.secrets:
+            if len(secret) >= _KEY_LENGTH and isinstance(text, str):
+                text = text.replace(secret, "[key]")
+        return result if text == result.content else result.model_copy(update={"content": text})
 
     def _check_size(self, messages: Sequence[LLMMessage]) -> None:
         # Six characters a token is more than any text has on average: what is over is over for certain.

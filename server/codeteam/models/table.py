@@ -104,6 +104,8 @@ _TABLE: dict[str, tuple[Facts, tuple[tuple[str, Facts], ...]]] = {
     "gemini": (Facts(1_048_576), _GEMINI),
     "ollama": (replace(_FREE, context=32_768), ((r".*[:-](0\.5|1|1\.5|1\.7|2|3)b", replace(_SMALL, context=32_768)),)),
     "compatible": (_UNKNOWN_SERVER, ()),
+    # What editors lend differs; the smallest of their windows that is usual.
+    "editor": (Facts(64_000, structured_output=False, json_output=False), ()),
     "local": (replace(_SMALL, reply_limit=3072), ()),
     "script": (_FREE, ()),
 }

@@ -10,7 +10,7 @@ import email.utils
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more ends the job with a sentence that says how long."""
@@ -28,7 +28,7 @@ class Provider:
     address: str = ""
     unknown_hint: str = "Check the name in the model setting."
     down_hint: str = "Check the network, or try again later."
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """Texts that must never be shown."""
 
 

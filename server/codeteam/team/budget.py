@@ -21,6 +21,12 @@ def unpriced(settings: Settings, models: Iterable[Model]) -> str:
     )
 
 
+def uncounted(usage: Usage) -> tuple[str, ...]:
+    """What is to be said of tokens that no one has counted."""
+    said = "Some tokens are an estimate, at four characters a token: not every call of a model was counted."
+    return (said,) if usage.estimated else ()
+
+
 class Budget:
     """Counts tokens, money and seconds of one job; 0 is no limit."""
 

@@ -170,6 +170,7 @@ class _Talk:
                 now.calls - before.calls,
                 now.prompt_tokens - before.prompt_tokens,
                 now.completion_tokens - before.completion_tokens,
+                estimated=now.estimated,
             )
             if fresh.calls:
                 budget.spend(cost(fresh, model.traits))

@@ -20,7 +20,7 @@ from codeteam.models.catalog import Model, Models
 from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
 from codeteam.team.bench import Bench
-from codeteam.team.budget import Budget, unpriced
+from codeteam.team.budget import Budget, uncounted, unpriced
 from codeteam.team.conversation import conversation
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
@@ -143,7 +143,7 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         tests=best.report if best else None,
         gates=gates,
         prompts=tuple((role, context.prompt_of(task, role).sha256) for role in context.ROLES),
-        notes=notes,
+        notes=(*notes, *uncounted(budget.usage)),
     )
     failed = [gate for gate in gates if not gate.passed]
     # A limit that was reached says why the job ended; the gate before it, what the draft lacks.

@@ -13,6 +13,7 @@ from codeteam.worker.pipes import take_over
 
 if TYPE_CHECKING:
     from codeteam.domain.events import Event
+    from codeteam.domain.questions import Ask
     from codeteam.domain.task import Task
     from codeteam.worker.loop import RunTask
 
@@ -36,10 +37,10 @@ def _team(environ: Mapping[str, str], home: Path) -> RunTask:
     from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
     from codeteam.team.job import run_job  # noqa: PLC0415
 
-    async def run_task(task: Task) -> AsyncGenerator[Event]:
+    async def run_task(task: Task, ask: Ask) -> AsyncGenerator[Event]:
         sandbox = open_sandbox(task.settings, home=home, environ=environ)
         try:
-            async with Models(environ=environ, home=home) as models:
+            async with Models(environ=environ, home=home, ask=ask) as models:
                 job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models))
                 async with aclosing(job) as events:  # so that a cancelled job has cleaned up before it says so
                     async for event in events:

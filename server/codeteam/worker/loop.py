@@ -15,24 +15,27 @@ from typing import BinaryIO
 
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.events import END, Cancelled, Event, Failed, Started
+from codeteam.domain.questions import Ask
 from codeteam.domain.task import Task
-from codeteam.wire import Codec, Happened, Message, Ready, Run, Stop
+from codeteam.wire import Answered, Codec, Happened, Message, Part, Ready, Run, Stop
+from codeteam.worker.questions import Questions
 
-RunTask = Callable[[Task], AsyncGenerator[Event]]
-"""Runs one task to its last event; cancelling it leaves nothing behind."""
+RunTask = Callable[[Task, Ask], AsyncGenerator[Event]]
+"""Runs one task to its last event, asking what it must; cancelling it leaves nothing behind."""
 
 PATIENCE = 5.0
 """Seconds to clean up after the input ended; then the worker ends itself with all it started."""
 
 
 class Worker:
-    """Reads `Run` and `Stop`, writes `Ready` and `Happened`."""
+    """Reads `Run`, `Stop` and answers, writes `Ready`, `Happened` and questions."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO, run_task: RunTask) -> None:
         self._source = source
         self._sink = sink
         self._run_task = run_task
         self._codec = Codec()
+        self._questions = Questions(self._send)
         self._tasks: deque[Task] = deque()
         self._stopped: set[str] = set()
         self._news = asyncio.Event()
@@ -76,7 +79,7 @@ class Worker:
 
     async def _events(self, task: Task) -> None:
         self._send(Happened(task.job, Started()))
-        async with contextlib.aclosing(self._run_task(task)) as events:
+        async with contextlib.aclosing(self._run_task(task, self._questions.of(task.job))) as events:
             async for event in events:
                 self._send(Happened(task.job, event))
                 if isinstance(event, END):
@@ -112,6 +115,8 @@ class Worker:
                 self._work.cancel()
             case Stop(job) if any(task.job == job for task in self._tasks):
                 self._stopped.add(job)
+            case Part() | Answered():
+                self._questions.take(message)
             case _:
                 pass  # a Stop that crossed the end of its job
 

@@ -1,0 +1,160 @@
+"""The editor's own models: `editor` for the one its user has chosen, `editor/NAME` for another.
+
+The worker has no connection to them: it asks the server, and the server asks the editor. Editors know neither system
+messages nor schemas, and they often do not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Literal
+
+from autogen_core import CancellationToken
+from autogen_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    LLMMessage,
+    ModelCapabilities,
+    ModelInfo,
+    RequestUsage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from codeteam.domain.errors import ModelUnavailable
+from codeteam.domain.questions import Answer, Ask, Chat, Declined, Said, Why
+from codeteam.models.trouble import CallFailed, Symptoms, clean
+
+
+class EditorClient(ChatCompletionClient):
+    """Asks one model of the editor; raises `ModelUnavailable` where asking again would not help."""
+
+    def __init__(self, ask: Ask, model: str, temperature: float, info: ModelInfo, role: str = "") -> None:
+        """`model` is the editor's name for it, empty for the one that the user has chosen."""
+        self._ask = ask
+        self._model = model
+        self._temperature = temperature
+        self._info = info
+        self._role = role
+
+    def for_role(self, role: str) -> EditorClient:
+        return EditorClient(self._ask, self._model, self._temperature, self._info, role)
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        label = f"Codeteam's {self._role}" if self._role else "Codeteam"
+        chat = Chat(self._model, folded(messages), self._temperature, label)
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        asking = asyncio.ensure_future(self._ask(chat, pieces.put_nowait))
+        asking.add_done_callback(lambda _: pieces.put_nowait(None))
+        if cancellation_token is not None:
+            cancellation_token.link_future(asking)
+        try:
+            while (piece := await pieces.get()) is not None:
+                yield piece
+            answer = await asking
+        finally:
+            asking.cancel()  # which withdraws a question that is still open
+        yield self._result(answer)
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        stream = self.create_stream(messages, cancellation_token=cancellation_token)
+        return [piece async for piece in stream if isinstance(piece, CreateResult)][-1]
+
+    def _result(self, answer: Answer) -> CreateResult:
+        if isinstance(answer, Declined):
+            raise self._error(answer)
+        if not isinstance(answer, Said):
+            raise CallFailed(Symptoms(nature="broken_stream"))
+        # No count is a count of nothing, which whoever adds up replaces by an estimate.
+        usage = RequestUsage(answer.prompt_tokens or 0, answer.completion_tokens or 0)
+        return CreateResult(finish_reason="stop", content=answer.text, usage=usage, cached=False)
+
+    def _error(self, answer: Declined) -> Exception:
+        said = clean(answer.message, ())
+        quoted = f' It said: "{said}"' if said else ""
+        named = f"model {self._model}" if self._model else "model"
+        match answer.why:
+            case Why.FAILED:
+                return CallFailed(Symptoms(code="server_error", message=answer.message))
+            case Why.CONSENT:
+                message = f"The editor does not let Codeteam use its {named}.{quoted}"
+                return ModelUnavailable(
+                    message, "Allow it when the editor asks, or choose another model.", "model_auth"
+                )
+            case Why.QUOTA:
+                message = f"The editor's {named} has no requests left for now.{quoted}"
+                return ModelUnavailable(message, "Wait, look at your plan, or choose another model.", "model_quota")
+            case Why.NOT_FOUND:
+                message = f"The editor has no {named} that it could lend.{quoted}"
+                hint = "Sign in to the editor's models, check the name in the model setting, or choose another model."
+                return ModelUnavailable(message, hint, "model_unknown")
+            case Why.BLOCKED:
+                message = f"The content filter of the editor's {named} stopped the reply.{quoted}"
+                return ModelUnavailable(message, "Reword the requirement, or choose another model.", "model_error")
+            case Why.CANCELLED:
+                message = f"The call of the editor's {named} was stopped in the editor.{quoted}"
+                return ModelUnavailable(message, "Run the job again when you want it.", "model_error")
+            case Why.NO_EDITOR:
+                message = "`editor` means a model that an editor lends, and whoever started this job lends none."
+                return ModelUnavailable(message, "Choose another model (codeteam.model, --model).", "model_unknown")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def actual_usage(self) -> RequestUsage:
+        return RequestUsage(prompt_tokens=0, completion_tokens=0)
+
+    def total_usage(self) -> RequestUsage:
+        return self.actual_usage()
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return 0
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return 0
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        return ModelCapabilities(vision=False, function_calling=False, json_output=False)
+
+    @property
+    def model_info(self) -> ModelInfo:
+        return self._info
+
+
+def folded(messages: Sequence[LLMMessage]) -> tuple[tuple[str, str], ...]:
+    """The messages for an editor: system text stands at the head of the first user message, and speakers take turns.
+
+    Example turns stay turns: a model follows what it seems to have done before better than what it is told.
+    """
+    system = [message.content for message in messages if message.type == "SystemMessage"]
+    turns: list[tuple[str, list[str]]] = [("user", system)] if system else []
+    for message in messages:
+        if message.type == "SystemMessage" or not isinstance(message.content, str):
+            continue
+        speaker = "assistant" if isinstance(message, AssistantMessage) else "user"
+        if turns and turns[-1][0] == speaker:
+            turns[-1][1].append(message.content)
+        else:
+            turns.append((speaker, [message.content]))
+    return tuple((speaker, "\n\n".join(texts)) for speaker, texts in turns)
