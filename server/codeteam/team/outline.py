@@ -67,10 +67,10 @@ def _declared(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield node
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield _hollow(node)
-            case ast.Assign() | ast.AnnAssign() if node.value:
-                node = copy.copy(node)  # noqa: PLW2901 - the tree is shared
-                node.value = _shown(node.value)
-                yield node
+            case ast.Assign(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
+                shown = copy.copy(node)  # the tree is shared
+                shown.value = _shown(value)
+                yield shown
             case ast.AnnAssign():
                 yield node
             case ast.Expr(value=ast.Constant(value=str())) if number == 0:
