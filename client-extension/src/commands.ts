@@ -54,6 +54,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
         if ((await trusted()) && (await readiness.prepare())) await server.command('codeteam.rerun', { jobId });
       }
     ),
+    applySuggestion: (argument) => server.command('codeteam.applySuggestion', argument as object),
     dismiss: (argument) => server.command('codeteam.dismiss', argument as object),
     openProposal: forJob('open the proposal of', (job) => !isActive(job), withReport(opening.openProposal)),
     openPlan: forJob('open the plan of', () => true, withReport(opening.openPlan)),

@@ -109,7 +109,8 @@ function jobItem(job: Job): vscode.TreeItem {
 }
 
 function stepItem(job: Job, step: Step): vscode.TreeItem {
-  const item = new vscode.TreeItem(step.iteration ? `${capital(step.role)} · iteration ${step.iteration}` : capital(step.role));
+  const who = step.purpose ? `${capital(step.role)}: ${PURPOSES[step.purpose] ?? step.purpose}` : capital(step.role);
+  const item = new vscode.TreeItem(step.iteration ? `${who} · iteration ${step.iteration}` : who);
   const figures = [duration(secondsOfStep(step)), step.tokens ? words.tokens(step.tokens) : ''];
   item.id = `${job.jobId}/${step.number}`;
   item.description = [step.message, ...figures].filter(Boolean).join(' · ');
@@ -141,6 +142,8 @@ function capital(text: string): string {
 function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color ? new vscode.ThemeColor(color) : undefined);
 }
+
+const PURPOSES: Record<string, string> = { run: 'run', examples: 'examples', static: 'checks', tests: 'tests', stub: 'tests without code' };
 
 const JOB_ICONS: Record<PastState, vscode.ThemeIcon> = {
   queued: icon('watch'),

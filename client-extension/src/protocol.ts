@@ -58,6 +58,8 @@ export interface StepParams {
   iteration: number;
   /** `failed` is a gate that sent the draft back, or the step that ended the job. */
   state: StepState;
+  /** What an executor's step ran: `run`, `examples`, `static`, `tests` or `stub`; empty for the others. */
+  purpose: string;
   message: string;
   /** 0 while it runs, as are the tokens. */
   seconds: number;
