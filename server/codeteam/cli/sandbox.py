@@ -104,7 +104,7 @@ async def _run_in_sandbox(
             stdin=sys.stdin.buffer.read() if args.stdin else b"",
             timeout=args.timeout,
         )
-        limits = Limits(memory=settings.sandbox_memory * 1024 * 1024, output=OUTPUT, disk=DISK)
+        limits = Limits(memory=settings.sandbox_memory * 1024 * 1024, output=OUTPUT, kept=0, disk=DISK)
         async with sandbox.open(dependencies, limits) as session:
             return _report(await session.run(command, _show), args.timeout, settings)
     finally:

@@ -92,6 +92,7 @@ class Container:
                 detach=False,
                 network_disabled=True,
                 healthcheck={"test": ["NONE"]},
+                use_config_proxy=False,  # the user's proxy, with its password, is none of the program's business
                 host_config=api.create_host_config(**options),
             )
         )
@@ -210,7 +211,7 @@ async def _clear(container: Container, task: asyncio.Future[Any]) -> None:
 def _command(folders: Iterable[str]) -> list[str]:
     program = files("codeteam.sandbox").joinpath("supervisor.py").read_text("utf-8")
     markers = [f"{folder}/{policy.MARKER}" for folder in folders]
-    return ["python3", "-I", "-S", "-c", program, policy.WORK, "init", *markers]
+    return ["python3", "-I", "-S", "-c", program, policy.WORK, "container", *markers]
 
 
 def complete(greeting: Greeting, keys: Mapping[str, str]) -> bool:

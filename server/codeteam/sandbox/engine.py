@@ -25,6 +25,8 @@ T = TypeVar("T")
 FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 CALL_TIMEOUT = 120
 """Seconds for one answer of the engine."""
+WAITING = 32
+"""Chunks (of up to 64 KiB) read ahead of whoever listens; what more a program writes waits in its own pipes."""
 MISSING = "Install Docker (https://docs.docker.com/get-docker/) and start it; `codeteam doctor` checks it."
 DOWN = "Start the Docker engine and try again; `codeteam doctor` checks it."
 
@@ -92,6 +94,8 @@ class Line:
             self._socket.settimeout(None)
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = threading.Semaphore(WAITING)
+        self._closed = False
         self.ended = False
         """Nothing will come any more, and it may be that all of it was received."""
         self._drained = False
@@ -109,11 +113,13 @@ class Line:
         if self._drained:
             return b""
         chunk = await self._chunks.get()
+        self._room.release()
         self._drained = not chunk
         return chunk
 
     def close(self) -> None:
         """Cut the line: with a container made by us, that is the end of it."""
+        self._closed = True
         for end in (self._shut, self._socket.close, self._opened.close):
             try:
                 end()
@@ -141,6 +147,9 @@ class Line:
             self._put(b"")
 
     def _put(self, chunk: bytes) -> None:
+        while not self._room.acquire(timeout=1):  # a program writes faster than it is listened to
+            if self._closed:
+                raise OSError("nobody listens any more")
         try:
             self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
         except RuntimeError:  # the loop has ended, and with it whoever would listen

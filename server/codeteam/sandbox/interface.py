@@ -21,7 +21,9 @@ class Limits:
     disk: int = 256 * 1024 * 1024
     """Bytes of the work folder, which is memory too."""
     output: int = 1024 * 1024
-    """Bytes of standard output and of standard error kept from one run, each."""
+    """Bytes of standard output and of standard error taken from one run, each."""
+    kept: int | None = None
+    """Bytes of each that the outcome holds, for those who listen as it comes and keep nothing; None for all."""
     results: int = 16 * 1024 * 1024
     """Bytes of all collected files of one run."""
 

@@ -73,7 +73,8 @@ def host_config(limits: Limits, *, uid: int, cpus: float, mounts: Mounts, runtim
 def environment() -> dict[str, str]:
     """All that a program in a container finds in its environment; the job's own packages win over the tools."""
     return {
-        "PATH": f"/usr/local/bin:/usr/bin:/bin:{DEPENDENCIES}/bin:{TOOLS}/bin",
+        # The tools' programs win: a package that brings a `ruff` of its own must not be asked about the code.
+        "PATH": f"/usr/local/bin:/usr/bin:/bin:{TOOLS}/bin:{DEPENDENCIES}/bin",
         "HOME": "/tmp",  # noqa: S108 - of the container
         "USER": "codeteam",
         "LOGNAME": "codeteam",
@@ -98,6 +99,8 @@ def seccomp_profile() -> str:
         # Only of the caller itself: programs share their user with the supervisor and must not limit it.
         _rule("prlimit64", args=[_equal(0, 0)]),
         _rule("socket", args=[_equal(0, AF_UNIX)]),
+        # A pair of another family makes a socket of it before it is refused, and loads its module into the kernel.
+        _rule("socketpair", args=[_equal(0, AF_UNIX)]),
         _rule("socket", args=[_equal(0, AF_NETLINK), _equal(2, 0)]),
     ]
     rules += [

@@ -23,8 +23,8 @@ CHUNK = 256 * 1024
 LARGEST_FRAME = 1024 * 1024
 MOST_FILES = 2000
 """Files brought back from one run at most."""
-
-
+_LONGEST_TEXT = 5000
+"""Characters of a name or a reason that are kept."""
 LONGEST = 7 * 86_400.0
 """Seconds of one run at most."""
 
@@ -83,9 +83,14 @@ class Greeting:
     def parse(cls, payload: bytes) -> Greeting:
         """Raises ProtocolError when it is not a greeting."""
         try:
-            return cls(**json.loads(payload))
-        except (ValueError, TypeError) as error:
+            greeting = cls(**_object(payload))
+        except TypeError as error:
             raise ProtocolError(f"not a greeting: {error}") from error
+        told = (greeting.python, greeting.implementation, greeting.machine, greeting.system, greeting.libc)
+        texts = (*told, greeting.libc_version, *_items(greeting.markers))
+        if type(greeting.uid) is not int or not all(isinstance(text, str) for text in texts):
+            raise ProtocolError("not a greeting")
+        return greeting
 
 
 def encode_request(
@@ -134,6 +139,7 @@ class Reading:
         self._limits = limits
         self._on_output = on_output
         self._streams = {b"O": bytearray(), b"E": bytearray()}
+        self._heard = dict.fromkeys(self._streams, 0)
         self._exit: _Exit | None = None
         self._files: dict[str, bytearray] = {}
         self._current: bytearray | None = None
@@ -152,20 +158,21 @@ class Reading:
         """Raises ProtocolError on what the supervisor would not say here."""
         if self.done:
             raise ProtocolError("more after the end")
-        if kind in self._streams:
+        running = self._exit is None and not self._problem
+        if kind in self._streams and running:
             self._output(kind, payload)
-        elif kind == b"X":
+        elif kind == b"X" and running:
             self._exit = _Exit.parse(payload)
-        elif kind == b"C":
+        elif kind == b"P" and running:
+            self._problem = payload.decode("utf-8", "replace")[:_LONGEST_TEXT] or "?"
+        elif kind == b"C" and self._exit is not None:
             self._open(payload)
         elif kind == b"D" and self._current is not None and len(payload) <= self._room:
             self._current += payload
             self._room -= len(payload)
-        elif kind == b"L":
+        elif kind == b"L" and self._exit is not None:
             self._drop(payload)
-        elif kind == b"P":
-            self._problem = payload.decode("utf-8", "replace")
-        elif kind == b"Z":
+        elif kind == b"Z" and not running:
             self.done = True
         else:
             raise ProtocolError(f"unexpected frame {kind!r}")
@@ -206,10 +213,11 @@ class Reading:
         return Outcome(run, files, stdout, stderr, tuple(self._dropped), notice)
 
     def _output(self, kind: bytes, payload: bytes) -> None:
-        stream = self._streams[kind]
-        if len(stream) + len(payload) > self._limits.output:
+        self._heard[kind] += len(payload)
+        if self._heard[kind] > self._limits.output:
             raise ProtocolError("more output than asked for")
-        stream += payload
+        stream = self._streams[kind]
+        stream += payload if self._limits.kept is None else payload[: max(self._limits.kept - len(stream), 0)]
         if self._on_output is not None:
             self._on_output("stdout" if kind == b"O" else "stderr", payload)
 
@@ -224,12 +232,11 @@ class Reading:
         self._current = self._files[path] = bytearray()
 
     def _drop(self, payload: bytes) -> None:
-        try:
-            path, reason = json.loads(payload)
-        except (ValueError, TypeError) as error:
-            raise ProtocolError("not a dropped file") from error
+        told = _json(payload)
+        if not (isinstance(told, list) and len(told) == 2 and all(isinstance(text, str) for text in told)):
+            raise ProtocolError("not a dropped file")
         if len(self._dropped) < 200:
-            self._dropped.append((str(path), str(reason)))
+            self._dropped.append((told[0][:_LONGEST_TEXT], told[1][:_LONGEST_TEXT]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +252,38 @@ class _Exit:
     @classmethod
     def parse(cls, payload: bytes) -> _Exit:
         try:
-            end = cls(**json.loads(payload))
-        except (ValueError, TypeError) as error:
+            end = cls(**_object(payload))
+        except TypeError as error:
             raise ProtocolError(f"not an end: {error}") from error
-        if not isinstance(end.code, int):
-            raise ProtocolError("not an exit code")
+        flags = (end.timed_out, end.truncated, end.oom, end.full)
+        seconds = type(end.seconds) in (int, float) and 0 <= end.seconds <= LONGEST + 3600
+        if type(end.code) is not int or not -128 <= end.code <= 255 or not seconds:
+            raise ProtocolError("not an exit code, or no time")
+        if not all(isinstance(flag, bool) for flag in flags):
+            raise ProtocolError("not an end")
         return end
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    told = _json(payload)
+    if not isinstance(told, dict):
+        raise ProtocolError("not an object")
+    return told
+
+
+def _json(payload: bytes) -> object:
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("not JSON") from error
+
+
+def _items(markers: object) -> Iterator[object]:
+    """Keys and values; None, which is no text, for what is no mapping."""
+    if isinstance(markers, dict):
+        yield from (*markers, *markers.values())
+    else:
+        yield None
 
 
 def _request(command: Command, env: Mapping[str, str], limits: Limits, rlimits: Mapping[str, int]) -> dict[str, Any]:

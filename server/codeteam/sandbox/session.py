@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Attendant:
     def __init__(self, body: Body) -> None:
         self.body = body
         self._frames = Frames()
-        self._waiting: list[tuple[bytes, bytes]] = []
+        self._waiting: deque[tuple[bytes, bytes]] = deque()
 
     async def greeting(self) -> Greeting:
         """Raises ProtocolError when something else answers, or nothing does in time."""
@@ -82,7 +83,7 @@ class Attendant:
             if not chunk:
                 raise ProtocolError("the supervisor is gone")
             self._waiting.extend(self._frames.feed(chunk))
-        return self._waiting.pop(0)
+        return self._waiting.popleft()
 
 
 class SupervisedSession:

@@ -6,8 +6,8 @@ describes the frames. Each program runs in its own session without any of the su
 or its time is over, everything it left behind is killed. End of file on stdin ends the supervisor, and with it, in a
 container, everything else.
 
-Arguments: the work folder; "init" when it is PID 1 of a PID namespace of its own, else "local"; files whose text is
-reported in the greeting.
+Arguments: the work folder; "container" when it is PID 1 of one, "init" of a PID namespace alone, else "local"; files
+whose text is reported in the greeting.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 MAX_VISITED = 50_000
 MAX_DEPTH = 40
+MAX_DROPPED = 100
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - of the container
 OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
 def main() -> None:
     work, mode, *markers = sys.argv[1:]
-    supervisor = Supervisor(work, init=mode == "init" and os.getpid() == 1)
+    init = mode in ("init", "container") and os.getpid() == 1
+    supervisor = Supervisor(work, init=init, scratch=SCRATCH if mode == "container" else ())
     supervisor.greet(markers)
     while True:
         supervisor.serve_one()
@@ -50,8 +53,9 @@ def main() -> None:
 class Supervisor:
     """Serves one request after the other until stdin ends."""
 
-    def __init__(self, work: str, *, init: bool) -> None:
+    def __init__(self, work: str, *, init: bool, scratch: tuple[str, ...]) -> None:
         self._init = init
+        self._scratch = scratch
         _close_to_others(init=init)
         self._work = work
         self._folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -133,8 +137,7 @@ class Supervisor:
         os.fchmod(self._folder, 0o700)
         for path in paths:
             if path == ".":
-                for name in os.listdir(self._folder):  # noqa: PTH208 - by descriptor
-                    _remove(self._folder, name)
+                self._start_afresh()
                 continue
             *folders, name = path.split("/")
             try:
@@ -145,6 +148,18 @@ class Supervisor:
                 _remove(parent, name)
             finally:
                 os.close(parent)
+
+    def _start_afresh(self) -> None:
+        """Empty the work folder and, in a container, every other place where a run can leave something for the next."""
+        folders = [os.dup(self._folder)]
+        try:
+            folders += [os.open(path, OPEN_FOLDER) for path in self._scratch if os.path.isdir(path)]  # noqa: PTH112
+            for folder in folders:
+                for name in os.listdir(folder):  # noqa: PTH208 - by descriptor
+                    _remove(folder, name)
+        finally:
+            for folder in folders:
+                os.close(folder)
 
     def _create(self, path: str, mode: int) -> IO[bytes]:
         *folders, name = path.split("/")
@@ -266,7 +281,7 @@ class Supervisor:
             harvest.walk(root, "", 0)
         finally:
             os.close(root)
-        for name, reason in harvest.dropped[:100]:
+        for name, reason in harvest.dropped:
             _send(b"L", json.dumps([ascii(name)[1:-1], reason]).encode())
 
 
@@ -350,7 +365,7 @@ class _Harvest:
         for entry in listing:
             self._visited += 1
             if self._visited > MAX_VISITED:
-                self.dropped.append((prefix, "too many files to look at"))
+                self._drop(prefix, "too many files to look at")
                 return
             path = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -358,21 +373,26 @@ class _Harvest:
             elif any(pattern.fullmatch(path) for pattern in self._patterns):
                 reason = self._take(folder, entry.name, path)
                 if reason:
-                    self.dropped.append((path, reason))
+                    self._drop(path, reason)
 
     def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
         if depth >= MAX_DEPTH:
-            self.dropped.append((path, "too deep"))
+            self._drop(path, "too deep")
             return
         try:
             inner = os.open(name, OPEN_FOLDER, dir_fd=folder)
         except OSError as error:
-            self.dropped.append((path, str(error.strerror)))
+            self._drop(path, str(error.strerror))
             return
         try:
             self.walk(inner, path + "/", depth + 1)
         finally:
             os.close(inner)
+
+    def _drop(self, path: str, reason: str) -> None:
+        """Names can be long and many, and this process has no more memory than the programs."""
+        if len(self.dropped) < MAX_DROPPED:
+            self.dropped.append((path, reason))
 
     def _take(self, folder: int, name: str, path: str) -> str:
         """Send one file; why not, or an empty string."""
@@ -485,6 +505,9 @@ def _unlocked(folder: int, name: str) -> int:
 def _close_to_others(*, init: bool) -> None:
     """Keep programs of the same user out of this process: no ptrace, no /proc/PID/fd, mem or environ."""
     if sys.platform == "linux":
+        # When memory runs out the worst score goes first. On some engines programs may lower theirs below what the
+        # container was given, so this process does it before them; and now, for soon its own files are closed to it.
+        _score(os.getpid(), 0)
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "cannot protect the supervisor")
@@ -506,9 +529,13 @@ def _oom_kills() -> int:
 
 
 def _offer_to_oom_killer(pid: int) -> None:
-    """When memory runs out, a program is to go, not this supervisor; a program can undo it, but never get below."""
+    """When memory runs out, a program is to go, not this supervisor."""
+    _score(pid, 1000)
+
+
+def _score(pid: int, score: int) -> None:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - as above
-        file.write("1000")
+        file.write(str(score))
 
 
 def _reap(pid: int) -> int | None:

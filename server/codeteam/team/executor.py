@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -21,6 +22,8 @@ from codeteam.team import checks, python_code
 from codeteam.team.crew import Record
 from codeteam.team.examples import TEST_PATH, Example, acceptance_test
 
+_TOLD = 32_768
+"""Characters of each end of an output that events carry."""
 _RUNNER = "codeteam_run.py"
 _RAN = ".codeteam/ran"
 
@@ -252,8 +255,9 @@ class Executor:
         if self._session is None:
             raise SandboxUnavailable("The sandbox is not open.", "This is a fault of Codeteam; please report it.")
         outcome = await self._session.run(command)
-        self.runs.append(outcome.run)
-        self._record(Executed(iteration, purpose, outcome.run))
+        told = replace(outcome.run, stdout=_ends(outcome.run.stdout), stderr=_ends(outcome.run.stderr))
+        self.runs.append(told)
+        self._record(Executed(iteration, purpose, told))
         return outcome
 
     def _before(self) -> dict[str, str]:
@@ -266,6 +270,12 @@ class Executor:
 
     def _roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
         return python_code.import_roots([*self._before(), *(file.path for file in files)])
+
+
+def _ends(text: str) -> str:
+    """Both ends of an output, which history keeps and the worker remembers: of a flood the middle tells nothing."""
+    left = len(text) - 2 * _TOLD
+    return text if left <= 0 else f"{text[:_TOLD]}\n[… {left} characters …]\n{text[-_TOLD:]}"
 
 
 def _text(raw: bytes) -> str:
