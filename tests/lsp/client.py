@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,15 @@ class ServerError(Exception):
         super().__init__(error["message"])
         self.code: int = error["code"]
         self.error = error
+
+
+class Refusal(LookupError):
+    """What an own answer raises to refuse with a code and data."""
+
+    def __init__(self, message: str, data: Any = None, code: int = -32803) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
 
 
 @dataclass
@@ -120,7 +130,9 @@ class Client:
     announce_applied: bool = True
     """Send didChange for what an edit changed, as editors do."""
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
-    """Own answers to requests, by method; may raise LookupError to answer with an error."""
+    """Own answers to requests, by method; may be awaitable, and may raise LookupError to answer with an error."""
+    received: list[bytes] = field(default_factory=list)
+    """Everything that the server wrote, as it came."""
     errors: list[str] = field(default_factory=list)
     """Lines of the server's standard error."""
     broken: BaseException | None = None
@@ -295,7 +307,8 @@ class Client:
                 if match is None:
                     self.broken = AssertionError(f"not a header: {header!r}")
                     break
-                message = json.loads(await stream.readexactly(int(match[1])))
+                self.received.append(await stream.readexactly(int(match[1])))
+                message = json.loads(self.received[-1])
                 try:
                     self._take(message)
                 except AssertionError as error:
@@ -318,15 +331,24 @@ class Client:
                 future.set_result(message["result"])
         elif "id" in message:
             self.requests.append(message)
-            self._tasks.append(asyncio.create_task(self._reply(message)))
+            self._tasks.append(asyncio.create_task(self._reply(message), name=str(message["id"])))
         else:
             self.notifications.append(message)
+            if message["method"] == "$/cancelRequest":
+                for task in self._tasks:
+                    if task.get_name() == str(message["params"]["id"]):
+                        task.cancel()
 
     async def _reply(self, message: dict[str, Any]) -> None:
         try:
             result = await self._result(message["method"], message["params"])
         except LookupError as error:
-            self.send({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32603, "message": str(error)}})
+            refusal = error if isinstance(error, Refusal) else Refusal(str(error), code=-32603)
+            told = {"code": refusal.code, "message": str(error), "data": refusal.data}
+            self.send({"jsonrpc": "2.0", "id": message["id"], "error": told})
+        except asyncio.CancelledError:
+            told = {"code": -32800, "message": "Cancelled."}
+            self.send({"jsonrpc": "2.0", "id": message["id"], "error": told})
         except AssertionError as error:
             self.broken = error
             self._news.set()
@@ -335,7 +357,8 @@ class Client:
 
     async def _result(self, method: str, params: Any) -> Any:
         if method in self.answers:
-            return self.answers[method](params)
+            answer = self.answers[method](params)
+            return await answer if isawaitable(answer) else answer
         match method:
             case "workspace/applyEdit":
                 return await self._apply(params)

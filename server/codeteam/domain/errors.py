@@ -51,7 +51,9 @@ class SandboxUnavailable(CodeteamError):
 
 
 class ModelUnavailable(CodeteamError):
-    """`kind`: "model_unreachable", "model_auth", "model_quota", "model_unknown", "context_too_long", "model_error"."""
+    """`kind`: "model_unreachable", "model_auth", "model_consent" (the editor's user or its rules), "model_quota",
+    "model_unknown", "context_too_long", "model_error".
+    """
 
     kind = "model_error"
     usage: Usage = Usage()

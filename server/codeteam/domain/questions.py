@@ -44,7 +44,7 @@ class Chat:
     """(speaker, text), the speaker "user" or "assistant"; editors know no system role."""
     temperature: float
     label: str
-    """Who asks, for the user: "Codeteam's developer"."""
+    """Who asks, for the user: "the developer"."""
 
 
 @dataclass(frozen=True, slots=True)

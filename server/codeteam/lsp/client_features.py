@@ -35,6 +35,10 @@ class ClientFeatures:
     show_document: bool = False
     job_notifications: bool = False
     """The client asks for `codeteam/job`."""
+    chat: bool = False
+    """The client lends its own models: it answers `codeteam/chat`."""
+    secrets: bool = False
+    """The client asks its user for keys: it answers `codeteam/secret`."""
     speaks_trust: bool = False
     """The client tells whether the workspace is trusted; nothing runs before it has said so."""
 
@@ -68,6 +72,8 @@ def client_features(capabilities: object) -> ClientFeatures:
         watch_configuration=_at(capabilities, "workspace", "didChangeConfiguration", "dynamicRegistration") is True,
         show_document=_at(capabilities, "window", "showDocument", "support") is True,
         job_notifications=_at(capabilities, "experimental", "codeteam", "jobs") is True,
+        chat=_at(capabilities, "experimental", "codeteam", "chat") is True,
+        secrets=_at(capabilities, "experimental", "codeteam", "secrets") is True,
         speaks_trust=_at(capabilities, "experimental", "codeteam", "trust") is True,
     )
 

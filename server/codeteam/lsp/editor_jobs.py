@@ -217,7 +217,8 @@ class EditorJobs:
             case Failed(kind, message, hint, _):
                 job.state = State.FAILED
                 job.message = f"{message} {hint}".strip()
-                self._availability.failed(kind, job.message)
+                if kind != "model_auth" or not self._editor.features.secrets:  # the user may give a key next time
+                    self._availability.failed(kind, job.message)
                 self._editor.say(types.MessageType.Error, f"Codeteam could not {job.request.title}: {job.message}")
             case _:
                 job.state, job.message = State.CANCELLED, "cancelled"

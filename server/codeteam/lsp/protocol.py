@@ -195,7 +195,9 @@ class Protocol(LanguageServerProtocol):
             return  # late: whoever asked has gone
         if "error" in message:
             error = message["error"] if isinstance(message["error"], dict) else {}
-            future.set_exception(JsonRpcException(str(error.get("message", "no reason given"))))
+            code, said = error.get("code"), str(error.get("message", "no reason given"))
+            refusal = JsonRpcException(said, code if isinstance(code, int) else None, error.get("data"))
+            future.set_exception(refusal)
             return
         kind = types.METHOD_TO_TYPES.get(method, (None, None))[1]
         try:

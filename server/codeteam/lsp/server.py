@@ -32,6 +32,7 @@ from codeteam.lsp.editor_job import EditorJob
 from codeteam.lsp.editor_jobs import EditorJobs
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.from_lsp import menu_request
+from codeteam.lsp.lending import Lending
 from codeteam.lsp.parent import is_alive
 from codeteam.lsp.progress import job_of
 from codeteam.lsp.protocol import Protocol, Refused, Stage
@@ -82,6 +83,7 @@ class Server(LanguageServer):
         self._editor = Editor(self.protocol)
         self._dismissals = Dismissals(composition.home / "dismissed")
         self._board = FindingsBoard(self._editor, self._dismissals)
+        self._lending = Lending(self._editor, self._configuration, self._title_of)
         self._engine: Engine | None = None
         self._parts: tuple[EditorJobs, Commands] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -107,6 +109,7 @@ class Server(LanguageServer):
             "codeteam/trust": self._trust,
             "codeteam/jobs": lambda params: self._known_jobs().listed(params),
             "codeteam/jobReport": lambda params: self._known_jobs().report(params),
+            "codeteam/chatPart": self._lending.part,
         }
 
     async def close(self) -> None:
@@ -143,6 +146,7 @@ class Server(LanguageServer):
 
     def _assemble(self) -> tuple[EditorJobs, Commands]:
         self._engine = self._composition.make_engine(self._configuration.settings)
+        self._engine.answer = self._lending.answer
         delivery = Delivery(
             editor=self._editor,
             board=self._board,
@@ -196,9 +200,15 @@ class Server(LanguageServer):
             document=document,
             jobs=jobs.of(document.uri),
             features=self._editor.features,
-            unavailable=self._availability.reason() if self._configuration.trusted else UNTRUSTED,
             board=self._board,
+            unavailable=self._unavailable(),
         )
+
+    def _unavailable(self) -> str:
+        """Why no job can run now; empty when one can."""
+        if not self._configuration.trusted:
+            return UNTRUSTED
+        return self._availability.reason() or self._lending.missing(self._configuration.settings)
 
     def _execute_command(self, params: types.ExecuteCommandParams) -> dict[str, Any]:
         return self._ready()[1].execute(params)
@@ -228,6 +238,10 @@ class Server(LanguageServer):
         if not self._configuration.trusted:
             jobs, _ = self._ready()
             jobs.cancel_all()
+
+    def _title_of(self, name: str) -> str:
+        job = self._ready()[0].get(name)
+        return job.request.title if job is not None else "go on"
 
     def _run_again(self, job: EditorJob) -> None:
         try:
@@ -318,5 +332,5 @@ def _capabilities(encoding: str) -> types.ServerCapabilities:
         workspace=types.WorkspaceOptions(
             workspace_folders=types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
         ),
-        experimental={"codeteam": {"jobs": True, "trust": True}},
+        experimental={"codeteam": {"jobs": True, "trust": True, "chat": True, "secrets": True}},
     )

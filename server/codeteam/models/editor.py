@@ -52,7 +52,7 @@ class EditorClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: CancellationToken | None = None,
     ) -> AsyncGenerator[str | CreateResult, None]:
-        label = f"Codeteam's {self._role}" if self._role else "Codeteam"
+        label = f"the {self._role}" if self._role else "the team"
         chat = Chat(self._model, folded(messages), self._temperature, label)
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         asking = asyncio.ensure_future(self._ask(chat, pieces.put_nowait))
@@ -90,33 +90,13 @@ class EditorClient(ChatCompletionClient):
         return CreateResult(finish_reason="stop", content=answer.text, usage=usage, cached=False)
 
     def _error(self, answer: Declined) -> Exception:
-        said = clean(answer.message, ())
-        quoted = f' It said: "{said}"' if said else ""
+        """What ends the job, in the editor's words where it has some; or what may pass."""
+        if answer.why is Why.FAILED:
+            return CallFailed(Symptoms(code="server_error", message=answer.message))
+        kind, words, hint = _REFUSALS[answer.why]
         named = f"model {self._model}" if self._model else "model"
-        match answer.why:
-            case Why.FAILED:
-                return CallFailed(Symptoms(code="server_error", message=answer.message))
-            case Why.CONSENT:
-                message = f"The editor does not let Codeteam use its {named}.{quoted}"
-                return ModelUnavailable(
-                    message, "Allow it when the editor asks, or choose another model.", "model_auth"
-                )
-            case Why.QUOTA:
-                message = f"The editor's {named} has no requests left for now.{quoted}"
-                return ModelUnavailable(message, "Wait, look at your plan, or choose another model.", "model_quota")
-            case Why.NOT_FOUND:
-                message = f"The editor has no {named} that it could lend.{quoted}"
-                hint = "Sign in to the editor's models, check the name in the model setting, or choose another model."
-                return ModelUnavailable(message, hint, "model_unknown")
-            case Why.BLOCKED:
-                message = f"The content filter of the editor's {named} stopped the reply.{quoted}"
-                return ModelUnavailable(message, "Reword the requirement, or choose another model.", "model_error")
-            case Why.CANCELLED:
-                message = f"The call of the editor's {named} was stopped in the editor.{quoted}"
-                return ModelUnavailable(message, "Run the job again when you want it.", "model_error")
-            case Why.NO_EDITOR:
-                message = "`editor` means a model that an editor lends, and whoever started this job lends none."
-                return ModelUnavailable(message, "Choose another model (codeteam.model, --model).", "model_unknown")
+        said = clean(answer.message, ()) or words.format(named)
+        return ModelUnavailable(said, hint, kind)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -158,3 +138,23 @@ def folded(messages: Sequence[LLMMessage]) -> tuple[tuple[str, str], ...]:
         else:
             turns.append((speaker, [message.content]))
     return tuple((speaker, "\n\n".join(texts)) for speaker, texts in turns)
+
+
+_OTHER = "choose another model with codeteam.model."
+_REFUSALS = {
+    Why.CONSENT: (
+        "model_consent",
+        "The editor does not let Codeteam use its {}.",
+        f"Allow it when the editor asks, or {_OTHER}",
+    ),
+    Why.QUOTA: ("model_quota", "The editor's {} has no requests left for now.", f"Try again later, or {_OTHER}"),
+    Why.NOT_FOUND: ("model_unknown", "The editor has no {} to lend.", f"Look at the editor's models, or {_OTHER}"),
+    Why.BLOCKED: ("model_error", "The editor's {} refused the request.", f"Reword the requirement, or {_OTHER}"),
+    Why.CANCELLED: ("model_error", "The call of the editor's {} was stopped there.", "Run the job again."),
+    Why.NO_EDITOR: (
+        "model_unknown",
+        "`editor` means a model that an editor lends, and whoever started this job lends none.",
+        "Choose another model with --model, CODETEAM_MODEL or codeteam.model.",
+    ),
+}
+"""Kind, message with a place for the model's name, hint. None of them is tried again: someone has said no."""
