@@ -98,7 +98,7 @@ function jobItem(job: Job): vscode.TreeItem {
   const figures = [duration(secondsOf(job)), job.tokens ? words.tokens(job.tokens) : ''];
   const phase = job.state === 'running' && job.iteration ? `iteration ${job.iteration}` : words.state(job.state);
   item.id = job.jobId;
-  item.description = [phase, job.quality ?? '', ...figures].filter(Boolean).join(' · ');
+  item.description = [phase, ...figures, job.quality ?? ''].filter(Boolean).join(' · ');
   item.iconPath = JOB_ICONS[job.state] ?? new vscode.ThemeIcon('circle-outline');
   item.contextValue = ['job', isActive(job) ? 'active' : 'ended', job.canApply ? 'canApply' : '', job.canRerun ? 'canRerun' : '']
     .filter(Boolean)
@@ -113,7 +113,7 @@ function stepItem(job: Job, step: Step): vscode.TreeItem {
   const item = new vscode.TreeItem(step.iteration ? `${who} · iteration ${step.iteration}` : who);
   const figures = [duration(secondsOfStep(step)), step.tokens ? words.tokens(step.tokens) : ''];
   item.id = `${job.jobId}/${step.number}`;
-  item.description = [step.message, ...figures].filter(Boolean).join(' · ');
+  item.description = [...figures, step.message].filter(Boolean).join(' · ');
   item.iconPath = STEP_ICONS[step.state] ?? new vscode.ThemeIcon('circle-outline');
   item.contextValue = 'step';
   item.tooltip = step.message;

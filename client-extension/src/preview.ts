@@ -25,9 +25,9 @@ export async function applyEdit(
   params: ApplyWorkspaceEditParams,
   next: Next
 ): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
-  const refactoring = { ...params, metadata: { isRefactoring: true } };
+  const refactoring = { ...params, edit: createsFirst(params.edit), metadata: { isRefactoring: true } };
   const way = needsConfirmation(params.edit) ? preview() : 'direct';
-  const confirmed = { ...refactoring, edit: withoutConfirmation(params.edit) };
+  const confirmed = { ...refactoring, edit: withoutConfirmation(refactoring.edit) };
   if (way === 'direct' || client === undefined) return next(client ? confirmed : refactoring);
   if (way === 'refactor') return inRefactorPreview(refactoring, next);
   const opened = await showChanges(params.label ?? 'Codeteam', await changesOf(client, params.edit));
@@ -54,6 +54,19 @@ async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): 
 async function offerAgain(): Promise<void> {
   const text = 'Codeteam: nothing was applied, and the proposal is kept. In the preview, tick what you want before you choose Apply.';
   if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN) await vscode.commands.executeCommand('codeteam.apply');
+}
+
+/**
+ * New files before all else: VS Code undoes an edit in one step only where no text was changed before a file was made.
+ * (1.139: with the text first, the first undo does nothing.)
+ */
+function createsFirst(edit: WorkspaceEdit): WorkspaceEdit {
+  const changes = edit.documentChanges;
+  if (!changes || changes.some((change) => 'kind' in change && change.kind !== 'create')) return edit;
+  return {
+    ...edit,
+    documentChanges: [...changes.filter((change) => 'kind' in change), ...changes.filter((change) => !('kind' in change))],
+  };
 }
 
 function needsConfirmation(edit: WorkspaceEdit): boolean {
