@@ -213,7 +213,7 @@ def test_results_are_the_regular_files_of_honest_names_and_nothing_else(run: Run
     for path, content in outcome.files.items():
         check_path(path)
         assert there[path.encode()] == content
-    for path in there:
-        shown = os.fsdecode(path)
-        assert shown in outcome.files or ascii(shown)[1:-1] in dropped, (path, dropped)
+    for raw in there:
+        shown = os.fsdecode(raw)
+        assert shown in outcome.files or ascii(shown)[1:-1] in dropped, (raw, dropped)
     assert not set(outcome.files) & set(dropped)

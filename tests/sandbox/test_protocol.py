@@ -111,10 +111,22 @@ def test_nothing_comes_after_the_end() -> None:
 
 
 def test_a_greeting_must_be_one() -> None:
-    honest = {"python": "3.12.1", "implementation": "CPython", "machine": "x86_64", "system": "linux"}
+    honest: dict[str, object] = {
+        "python": "3.12.1",
+        "implementation": "CPython",
+        "machine": "x86_64",
+        "system": "linux",
+    }
     honest |= {"libc": "", "libc_version": "", "uid": 1, "markers": {"a": "b"}}
     assert Greeting.parse(json.dumps(honest).encode()).markers == {"a": "b"}
-    wrong = ({"python": 3}, {"uid": True}, {"uid": "0"}, {"markers": []}, {"markers": {"a": 1}}, {"more": ""})
+    wrong: tuple[dict[str, object], ...] = (
+        {"python": 3},
+        {"uid": True},
+        {"uid": "0"},
+        {"markers": []},
+        {"markers": {"a": 1}},
+        {"more": ""},
+    )
     odd = [json.dumps(honest | item).encode() for item in wrong]
     for payload in (b"", b"{}", b"[1]", b'{"python": 1}', b"[" * 200_000, *odd):
         with pytest.raises(ProtocolError):
