@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-
+from tests.editors.emacs import Emacs
 from tests.editors.neovim import Neovim
 from tests.editors.shop import Shop
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,24 +21,10 @@ PAGES = Path(__file__).parent.parent.parent / "docs" / "editors"
 REPLIES = Path(__file__).parent / "replies"
 PATIENCE = 60.0
 """Seconds that anything may take in an editor on a busy machine before a test says that it did not happen."""
-MODULE = '''\
-"""Texts of the shop."""
-
-
-def slug(text: str) -> str:
-    """Lower-case words of the text, joined by hyphens; `slug('Hello World') == 'hello-world'`."""
-    ...
-
-
-GREETING = "¡hola! 😀"
-'''
+FILES = Path(__file__).parent / "workspace"
+MODULE = (FILES / "slug.py").read_text(encoding="utf-8")
 BODY = '    return "-".join(text.lower().split())\n'
 DONE = MODULE.replace("    ...\n", BODY)
-WISHES = """\
-# Wishes
-
-Write total(prices) in prices.py: the sum of the prices, 0 for none.
-"""
 
 T = TypeVar("T")
 
@@ -50,18 +37,9 @@ class Shop:
         self.home = folder / "home"
         """HOME of the editor."""
         self.replies = folder / "replies.md"
-        self.root.mkdir()
         self.home.mkdir()
-        self.write("pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
-        self.write("slug.py", MODULE)
-        self.write(
-            "cart.py", '"""The cart."""\n\n# TODO: add put(cart, thing), which answers the cart with the thing\n'
-        )
-        self.write("wishes.md", WISHES)
+        shutil.copytree(FILES, self.root)
         self.record("slug")
-
-    def write(self, name: str, text: str) -> None:
-        (self.root / name).write_text(text, encoding="utf-8")
 
     def read(self, name: str) -> str:
         return (self.root / name).read_text(encoding="utf-8")
@@ -108,7 +86,7 @@ def until(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
     end = time.monotonic() + patience
     while not (found := look()):
         assert time.monotonic() < end, f"in {patience:.0f} s: no {what}"
-        time.sleep(0.1)
+        time.sleep(0.25)
     return found
 
 

@@ -31,7 +31,7 @@ def test_a_stub_is_implemented_after_a_question_and_undone_at_once(neovim: Neovi
     until(lambda: neovim.text("slug.py") == DONE, "edit in the buffer")
     assert any("architect" in message for message in neovim.progress())
     neovim.keys(":silent wall<CR>")
-    until(lambda: (shop.root / "tests" / "test_slug.py").exists(), "file of tests")
+    until((shop.root / "tests" / "test_slug.py").exists, "file of tests")
     until(lambda: "test_words_are_joined" in shop.read("tests/test_slug.py"), "tests in it")
     assert shop.read("slug.py") == DONE
     neovim.keys("u")
