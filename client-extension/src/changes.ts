@@ -14,13 +14,13 @@ export interface Change {
 export async function showChanges(title: string, changes: readonly Change[]): Promise<{ close: () => Promise<void> }> {
   const shown = changes.map(({ uri, before, after }) => {
     const name = vscode.workspace.asRelativePath(uri);
-    return { uri, left: documents.put(`before/${name}`, before ?? ''), right: documents.put(`after/${name}`, after) };
+    return { uri, isNew: before === null, left: documents.put(name, before ?? ''), right: documents.put(name, after) };
   });
   const [only, ...others] = shown;
   if (only && others.length === 0) {
     await vscode.commands.executeCommand('vscode.diff', only.left, only.right, title, { preview: true });
   } else {
-    const resources = shown.map(({ uri, left, right }) => [uri, left, right]);
+    const resources = shown.map(({ uri, isNew, left, right }) => [uri, isNew ? undefined : left, right]);
     await vscode.commands.executeCommand('vscode.changes', title, resources);
   }
   return {
@@ -37,5 +37,5 @@ function shows(tab: vscode.Tab, title: string, shown: readonly { right: vscode.U
     const right = tab.input.modified.toString();
     return shown.some((change) => change.right.toString() === right);
   }
-  return shown.length > 1 && tab.label === title; // a multi-file diff does not tell what it shows
+  return shown.length > 1 && tab.label.startsWith(title); // a multi-file diff does not tell what it shows; its label ends in a number of files
 }

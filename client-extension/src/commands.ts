@@ -43,7 +43,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
     ...Object.fromEntries(INTENTS.map((intent) => [intent, (target: unknown) => startJob(intent, target, server, readiness)])),
     cancel: forJob('cancel', isActive, (jobId) => server.command('codeteam.cancel', { jobId })),
     apply: forJob(
-      'apply the proposal of',
+      'apply',
       (job) => job.canApply,
       (jobId) => server.command('codeteam.apply', { jobId })
     ),
@@ -106,7 +106,7 @@ function jobOf(target: unknown): string | undefined {
 async function pickJob(jobs: Jobs, title: string, suits: (job: Job) => boolean): Promise<string | undefined> {
   const suitable = jobs.all().filter(suits);
   if (suitable.length === 0) {
-    void vscode.window.showInformationMessage(`There is no Codeteam job to ${title}.`.replace(/ (of|on)\.$/, '.'));
+    void vscode.window.showInformationMessage(`Codeteam: there is no job to ${title}.`);
     return undefined;
   }
   if (suitable.length === 1) return suitable[0]?.jobId;

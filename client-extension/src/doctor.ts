@@ -34,6 +34,7 @@ export class Doctor implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   private looking: Promise<readonly Check[]> | undefined;
+  private again = false;
   /** What was found last; nothing before the first look. */
   checks: readonly Check[] | undefined;
 
@@ -46,10 +47,16 @@ export class Doctor implements vscode.Disposable {
 
   /** Looks anew; empty where there is nothing to look with yet, or nothing may run. */
   async look(): Promise<readonly Check[]> {
-    this.looking ??= this.ask().finally(() => {
+    this.again = true; // what is being looked at may have changed since
+    this.looking ??= this.askUntilSettled().finally(() => {
       this.looking = undefined;
     });
     return this.looking;
+  }
+
+  /** What holds now: what was found last, once a look that has begun is over. */
+  async current(): Promise<readonly Check[]> {
+    return (await this.looking) ?? this.checks ?? this.look();
   }
 
   /** What keeps jobs from running, the first of it. */
@@ -59,6 +66,15 @@ export class Doctor implements vscode.Disposable {
 
   dispose(): void {
     this.changed.dispose();
+  }
+
+  private async askUntilSettled(): Promise<readonly Check[]> {
+    let found: readonly Check[] = [];
+    while (this.again) {
+      this.again = false;
+      found = await this.ask();
+    }
+    return found;
   }
 
   private async ask(): Promise<readonly Check[]> {

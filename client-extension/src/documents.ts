@@ -10,10 +10,10 @@ class Documents implements vscode.TextDocumentContentProvider {
   readonly onDidChange = this.changed.event;
   private count = 0;
 
-  /** Keeps a text under an address of its own, which ends in `name`. */
+  /** Keeps a text under an address of its own; the path is `name` alone, so that a diff of two is not taken for a renaming. */
   put(name: string, text: string): vscode.Uri {
     this.count += 1;
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${this.count}/${name}` });
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}`, query: `${this.count}` });
     this.texts.set(uri.toString(), text);
     return uri;
   }

@@ -55,7 +55,8 @@ export class Readiness {
     const worker = this.server.worker;
     if (!worker) return false;
     if (!worker.ready && !(await this.makeEnvironment(worker))) return false;
-    const checks = this.doctor.checks ?? (await this.doctor.look());
+    const looking = { location: vscode.ProgressLocation.Window, title: 'Codeteam: checking this machine' };
+    const checks = await vscode.window.withProgress(looking, () => this.doctor.current());
     const engine = checks.find((check) => check.kind === 'model_engine');
     if (engine) {
       if (!(await this.steadily('fetching the engine of the embedded model', (progress, token) => worker.addEmbedded(progress, token))))
