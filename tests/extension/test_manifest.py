@@ -1,0 +1,96 @@
+"""package.json as the extension's manifest: its settings are the team's, and what it names is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codeteam.domain.settings import Settings
+from codeteam.lsp.commands import COMMANDS
+from codeteam.workspace.configuration import parse_settings
+
+ROOT = Path(__file__).parent.parent.parent
+MANIFEST: dict[str, Any] = json.loads((ROOT / "package.json").read_text("utf-8"))
+CONTRIBUTES = MANIFEST["contributes"]
+SETTINGS = {name: rule for part in CONTRIBUTES["configuration"] for name, rule in part["properties"].items()}
+
+
+def registered() -> set[str]:
+    """The commands that the extension's code registers."""
+    source = (ROOT / "client-extension" / "src" / "commands.ts").read_text("utf-8")
+    intents = re.findall(r"'(\w+)'", re.findall(r"const INTENTS: Intent\[\] = \[(.*?)\]", source)[0])
+    table = re.findall(r"const table:.*?\n  \};", source, flags=re.DOTALL)[0]
+    return {f"codeteam.{name}" for name in (*intents, *re.findall(r"^    (\w+):", table, flags=re.MULTILINE))}
+
+
+def test_the_settings_are_those_of_the_team() -> None:
+    """Otherwise run: python scripts/manifest.py"""
+    made = runpy.run_path(str(ROOT / "scripts" / "manifest.py"))["text"]()
+    assert (ROOT / "package.json").read_text("utf-8") == made
+
+
+def test_every_setting_of_the_team_is_taken_by_the_server_with_the_default_it_has_there() -> None:
+    team = CONTRIBUTES["configuration"][0]["properties"]
+    assert len(team) == len(fields(Settings))
+    defaults = {name.removeprefix("codeteam."): rule["default"] for name, rule in team.items()}
+    settings, problems = parse_settings(defaults, where="manifest")
+    assert (settings, problems) == (Settings(), ())
+
+
+def test_whatever_runs_or_sends_something_is_restricted_where_the_workspace_is_not_trusted() -> None:
+    restricted = set(MANIFEST["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"])
+    assert restricted <= SETTINGS.keys()
+    dangerous = r"(pythonPath|wheelhouse|[mM]odel|baseUrl|sandbox\w*|max\w+|require\w*|executionTimeout|jobs)$"
+    assert {name for name in SETTINGS if re.search(dangerous, name)} <= restricted
+    assert MANIFEST["capabilities"]["untrustedWorkspaces"]["supported"] == "limited"
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_each_setting_is_described_and_typed(name: str) -> None:
+    rule = SETTINGS[name]
+    assert rule["markdownDescription"].endswith(".")
+    assert rule["scope"] in {"window", "machine", "machine-overridable"}
+    assert rule["type"] in {"string", "boolean", "integer", "number"}
+    if "enum" in rule:
+        assert rule["default"] in rule["enum"]
+        assert len(rule["enum"]) == len(rule.get("enumDescriptions", rule["enum"]))
+
+
+def test_every_command_that_the_server_or_the_manifest_names_is_registered() -> None:
+    contributed = {command["command"] for command in CONTRIBUTES["commands"]}
+    assert contributed <= registered()
+    assert set(COMMANDS) <= registered()
+    used = {name for name in _named_commands() if not name.startswith(("workbench.", "codeteam.jobs."))}
+    assert used <= contributed
+
+
+def test_every_file_that_the_manifest_names_is_there() -> None:
+    text = json.dumps({**MANIFEST, "main": "", "scripts": {}})
+    named = set(re.findall(r'"(client-extension/[^"]+)"', text))
+    assert len(named) >= 5
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+def test_the_versions_are_the_same() -> None:
+    init = (ROOT / "server" / "codeteam" / "__init__.py").read_text("utf-8")
+    assert re.findall(r'__version__ = "([^"]+)"', init) == [MANIFEST["version"]]
+
+
+def test_keys_are_chords_with_one_beginning_and_no_two_are_the_same() -> None:
+    keys = [binding["key"] for binding in CONTRIBUTES["keybindings"]]
+    assert len(set(keys)) == len(keys)
+    assert {key.split()[0] for key in keys} == {"ctrl+alt+y"}
+    assert all(binding["mac"] == binding["key"].replace("ctrl", "cmd", 1) for binding in CONTRIBUTES["keybindings"])
+
+
+def _named_commands() -> Iterator[str]:
+    for items in (*CONTRIBUTES["menus"].values(), CONTRIBUTES["keybindings"]):
+        yield from (item["command"] for item in items if "command" in item)
+    yield from re.findall(r"\(command:([\w.]+)", json.dumps(CONTRIBUTES))
