@@ -1,27 +1,34 @@
 // `npm test`: set up, then every check; all run even when one fails. `npm test -- ARGS` gives ARGS to pytest and runs it alone.
 
+import { prepareModules, tool } from './package.mjs';
 import { run } from './programs.mjs';
 import { python } from './python.mjs';
 import { setUp } from './setup.mjs';
 
-const PYTEST = ['-m', 'pytest'];
+const PYTEST = [python, '-m', 'pytest'];
+const EXTENSION = 'client-extension';
 const CHECKS = [
-  ['ruff check', ['-m', 'ruff', 'check', 'server', 'tests', 'scripts']],
-  ['ruff format', ['-m', 'ruff', 'format', '--check', 'server', 'tests', 'scripts']],
-  ['mypy', ['-m', 'mypy']],
-  ['import contracts', ['-c', 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())', '--no-cache']],
+  ['ruff check', [python, '-m', 'ruff', 'check', 'server', 'tests', 'scripts']],
+  ['ruff format', [python, '-m', 'ruff', 'format', '--check', 'server', 'tests', 'scripts']],
+  ['mypy', [python, '-m', 'mypy']],
+  ['import contracts', [python, '-c', 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())', '--no-cache']],
+  ['biome', [tool('biome'), 'ci', EXTENSION]],
+  ['tsc', [tool('tsc'), '--project', EXTENSION]],
+  ['extension', [process.execPath, `${EXTENSION}/test/run.mjs`]],
+  ['package', [process.execPath, 'scripts/start.cjs', 'package']],
   ['pytest', PYTEST],
 ];
 
 export async function main(argv) {
   const env = withoutOwnSettings();
   await setUp({ env });
+  if (!argv.length) await prepareModules();
   const checks = argv.length ? [['pytest', [...PYTEST, ...argv]]] : CHECKS;
   const results = [];
-  for (const [name, args] of checks) {
+  for (const [name, command] of checks) {
     console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 60 - name.length))}`);
     const begun = Date.now();
-    const code = await run([python, ...args], { env });
+    const code = await run(command, { env });
     results.push({ name, code, seconds: (Date.now() - begun) / 1000 });
     if (code === 130) break;
   }

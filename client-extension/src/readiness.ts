@@ -7,6 +7,7 @@ import type { Check, Doctor } from './doctor';
 import { SetUpFailed, type WorkerEnvironment } from './environment';
 import { runProgram } from './program';
 import type { Server } from './server';
+import { commandIn } from './words';
 
 const RETRY = 'Retry';
 const LOG = 'Show Log';
@@ -143,10 +144,4 @@ export class Readiness {
     terminal.show();
     terminal.sendText(typed, false);
   }
-}
-
-/** The command in an advice such as "Start it: sudo systemctl start docker"; empty where there is none. */
-export function commandIn(mend: string): string {
-  const found = /(?:^|: )((?:sudo|docker|codeteam|pip|uv|ollama|mv|systemctl|apt-get|brew)\s.*)$/.exec(mend.trim());
-  return found?.[1]?.replace(/\.$/, '') ?? '';
 }

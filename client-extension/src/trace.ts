@@ -2,10 +2,8 @@
 
 import * as vscode from 'vscode';
 import { Trace } from 'vscode-languageclient/node';
+import { redacted } from './redaction';
 import { traceLevel } from './settings';
-
-/** Messages whose bodies hold keys. */
-const SECRET = /codeteam\/secret/;
 
 /** A channel for the language client to trace into; made when something is traced, and takes out what is secret. */
 export class TraceChannel implements vscode.LogOutputChannel {
@@ -78,12 +76,4 @@ export class TraceChannel implements vscode.LogOutputChannel {
 
 export function level(): Trace {
   return Trace.fromString(traceLevel());
-}
-
-/** A traced message without the body where that holds a key, and without any key that is known. */
-export function redacted(message: string, known: Iterable<string>): string {
-  const [first = ''] = message.split('\n', 1);
-  let text = SECRET.test(first) ? `${first} (the body is not traced)` : message;
-  for (const key of known) text = text.replaceAll(key, '•••');
-  return text;
 }

@@ -41,3 +41,9 @@ export function state(of: PastState): string {
 export function stepState(of: StepState): string {
   return STEP_STATES[of] ?? of;
 }
+
+/** The command in an advice such as "Start it: sudo systemctl start docker"; empty where there is none. */
+export function commandIn(mend: string): string {
+  const found = /(?:^|: )((?:sudo|docker|codeteam|pip|uv|ollama|mv|systemctl|apt-get|brew)\s.*)$/.exec(mend.trim());
+  return found?.[1]?.replace(/\.$/, '') ?? '';
+}
