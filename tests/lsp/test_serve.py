@@ -180,6 +180,7 @@ async def test_a_worker_waits_ready_before_the_first_job(tmp_path: Path) -> None
         await client.initialize()
         server = psutil.Process(client.process.pid)
         await client.until(server.children, "worker")
+        await client.until(lambda: server.children()[0].nice() == server.nice() + 10, "worker that stands back")
         assert await client.leave() == 0
         assert not server.is_running()
 

@@ -18,6 +18,10 @@ from codeteam.wire import LINE_LIMIT, VERSION, Codec, Message, Ready
 
 PYTHON = "CODETEAM_WORKER_PYTHON"
 """Variable that names the interpreter of the workers, where it is not the server's own."""
+_WINDOWS_FLAGS = sum(
+    getattr(subprocess, name, 0) for name in ("CREATE_NEW_PROCESS_GROUP", "BELOW_NORMAL_PRIORITY_CLASS")
+)
+"""A worker stands back behind the editor; elsewhere it does so by itself."""
 READY_SECONDS = 60.0
 """A worker that has not loaded by then, on whatever slow disk, will not."""
 
@@ -74,7 +78,7 @@ class WorkerProcess:
                 stderr=subprocess.PIPE,
                 env=dict(environ),
                 start_new_session=os.name == "posix",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                creationflags=_WINDOWS_FLAGS,
             )
         except (OSError, ValueError) as error:  # ValueError: a path that no system can have
             said = f"The worker could not be started: {error}."

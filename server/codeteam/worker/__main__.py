@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from codeteam.worker.loop import RunTask
 
 
+_NICENESS = 10
+"""How much the worker, and what it starts, stands back behind the editor and the server; as the command `nice`."""
+
+
 def main() -> int:
     source, sink = take_over()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     import asyncio  # noqa: PLC0415 - the pipes first
 
     from codeteam.worker.loop import Worker  # noqa: PLC0415
