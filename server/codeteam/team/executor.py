@@ -262,7 +262,9 @@ class Executor:
         )
         expected = frozenset(name for names in named.values() for name in names)
         coverage = outcome.files.get(self._language.coverage)
-        return reports.read_report(outcome.run, outcome.files.get(REPORT), coverage, expected, paths)
+        return reports.read_report(
+            outcome.run, outcome.files.get(REPORT), coverage, expected, paths, self._language.report
+        )
 
     async def cannot_fail(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile]
