@@ -24,6 +24,7 @@ export async function packageExtension() {
   await preparePython();
   await prepareModules();
   await must([tool('tsc'), '--project', EXTENSION], 'The extension does not type-check');
+  await must([tool('tsc'), '--project', join(EXTENSION, 'src', 'report')], 'The script of the job report does not type-check');
   await bundleScripts();
   await bundleServer();
   await pack();

@@ -287,8 +287,8 @@ async def test_a_report_is_bounded_and_says_what_is_missing(tmp_path: Path) -> N
     assert len(told["runs"]) == 1000
     assert "left out" in told["runs"][0]["output"]
     [note] = told["notes"]
-    assert "texts are shortened" in note
-    assert "200 entries of long lists are left out" in note
+    assert "long texts are shortened" in note
+    assert "entries of long lists are left out (200)" in note
     assert "codeteam jobs abc000000001" in note
 
 

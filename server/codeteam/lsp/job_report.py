@@ -96,8 +96,8 @@ class _Room:
 
     def said(self, job: str) -> list[str]:
         """What is to be said of what is missing."""
-        parts = [f"{self._shortened} long texts are shortened"] if self._shortened else []
-        parts += [f"{self._dropped} entries of long lists are left out"] if self._dropped else []
+        parts = [f"long texts are shortened ({self._shortened})"] if self._shortened else []
+        parts += [f"entries of long lists are left out ({self._dropped})"] if self._dropped else []
         return [f"In this report {' and '.join(parts)}; `codeteam jobs {job}` has everything."] if parts else []
 
 
