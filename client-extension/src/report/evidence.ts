@@ -98,7 +98,7 @@ function spent(report: JobReport): Html {
     ['Tokens', `${grouped(usage.promptTokens)} read, ${grouped(usage.completionTokens)} written`],
     ['Cost', money(usage.cost)],
     ['Time', duration(seconds)],
-    ['Sandbox', image || 'not used'],
+    ['Sandbox', image || 'told with a proposal'],
   ];
   return html`<section><h3>What it took</h3><dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
 }
