@@ -83,8 +83,8 @@ async def test_a_whole_job_with_a_light_server_and_a_worker_elsewhere(tmp_path: 
         client.open(uri, MODULE)
         job = await started(client, uri, "implement")
         server = psutil.Process(client.process.pid)
-        [worker] = [child for child in server.children() if "codeteam.worker" in child.cmdline()]
-        assert worker.cmdline() == [sys.executable, "-P", "-X", "utf8", "-m", "codeteam.worker"]
+        worker = [sys.executable, "-P", "-X", "utf8", "-m", "codeteam.worker"]
+        await client.until(lambda: [child for child in server.children() if child.cmdline() == worker], "the worker")
         await ends(client, job, "applied")
         assert client.buffers[uri].text == MODULE.replace("    ...\n", BODY)
         assert await client.leave() == 0
