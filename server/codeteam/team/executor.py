@@ -24,7 +24,8 @@ from codeteam.sandbox.program import Program
 from codeteam.team import linters, node_examples, python_code, reports
 from codeteam.team.code import code_of
 from codeteam.team.crew import Record
-from codeteam.team.examples import TEST_PATH, Example, Examples, acceptance_test, read_examples
+from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, Examples, acceptance_test, read_examples
+from codeteam.team.turned import deception, turned, turned_examples
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
@@ -229,17 +230,26 @@ class Executor:
         code = [file for file in files if not is_test(file.path)]
         known = [*code, *([self._task.document] if self._task.document else []), *self._task.neighbours]
         unique = tuple({file.path: file for file in known if not is_test(file.path)}.values())
-        if self.is_python:
-            test = SourceFile(TEST_PATH, acceptance_test(examples, unique, self._roots(files)))
-        else:
+        if not self.is_python:
             own = tuple(file for file in unique if self._takes(file.path))
             test = SourceFile(node_examples.TEST_PATH, node_examples.node_acceptance_test(examples, own))
-        return await self.tests(iteration, files, (test,), "examples")
+            return await self.tests(iteration, files, (test,), "examples")
+        roots = self._roots(files)
+        report = await self.tests(
+            iteration, files, (SourceFile(TEST_PATH, acceptance_test(examples, unique, roots)),), "examples"
+        )
+        sessions = tuple(example for example in examples if example.kind == "doctest")
+        others = turned_examples([example for example in examples if example.kind != "doctest"])
+        wrong = (
+            SourceFile(TEST_PATH, acceptance_test(others, unique, roots)),
+            *turned((SourceFile(SESSIONS_PATH, acceptance_test(sessions, unique, roots)),)),
+        )
+        return await self.undeceived(iteration, files, wrong, report)
 
     async def tests(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], purpose: str
     ) -> TestReport:
-        """Run test files against a draft; `purpose` is "examples", "tests" or "stub"."""
+        """Run test files against a draft; `purpose` is "examples", "tests", "stub" or "turned"."""
         named = {file.path: code_of(file.path).names_of_tests(file.text) for file in tests}
         paths = tuple(path for path, names in named.items() if names)
         if not paths:
@@ -265,6 +275,22 @@ class Executor:
         return reports.read_report(
             outcome.run, outcome.files.get(REPORT), coverage, expected, paths, self._language.report
         )
+
+    async def undeceived(
+        self, iteration: int, files: Sequence[SourceFile], wrong: Sequence[SourceFile], report: TestReport
+    ) -> TestReport:
+        """A report of tests that passed, once they were seen to fail too: of those that are `wrong`, none may pass.
+
+        Only of Python's; tests of other languages are believed as they are reported.
+        """
+        if not self.is_python or not report.ok:
+            return report
+        if not any(python_code.names_of_tests(file.text) for file in wrong):
+            return report
+        said = await self.tests(iteration, files, wrong, "turned")
+        if said.run.timed_out or said.run.out_of_memory:  # of a busy machine, perhaps; what it is twice, it is
+            said = await self.tests(iteration, files, wrong, "turned")
+        return replace(report, problem=deception(said))
 
     async def cannot_fail(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile]
