@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { prepareModules } from '../../../scripts/package.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const EXTENSION = join(ROOT, 'client-extension');
@@ -19,7 +19,9 @@ export async function openReports({ modules, chromium, answers, out }) {
   const { chromium: browsers } = require('playwright-core');
   const reports = JSON.parse(readFileSync(answers, 'utf8'));
   const { renderReport, script } = await bundled(out);
+  const asked = [];
   const server = await served((url) => {
+    asked.push(url);
     const name = url.slice(1);
     if (name === 'report.css') return ['text/css', readFileSync(join(EXTENSION, 'media', 'report.css'))];
     if (name === 'report.js') return ['text/javascript', script];
@@ -28,6 +30,8 @@ export async function openReports({ modules, chromium, answers, out }) {
   const browser = await browsers.launch({ executablePath: chromium, args: FLAGS });
   return {
     reports,
+    /** Every address that a page asked the server for. */
+    asked,
     axe: readFileSync(join(dirname(require.resolve('axe-core')), 'axe.min.js'), 'utf8'),
     html: (name) => page(renderReport, reports[name], server.origin),
     /** A page with what it was told: `posted`, and what went wrong: `errors`. */
@@ -51,6 +55,8 @@ export async function openReports({ modules, chromium, answers, out }) {
 
 /** The page's script and the renderer, as the extension's own bundles are made. */
 async function bundled(out) {
+  await prepareModules();
+  const { build } = await import('esbuild');
   const source = join(EXTENSION, 'src', 'report');
   const common = { bundle: true, logLevel: 'silent', charset: 'utf8', absWorkingDir: ROOT };
   const view = await build({ ...common, entryPoints: [join(source, 'view.ts')], format: 'iife', target: 'chrome130', write: false });
