@@ -134,6 +134,13 @@ async def test_a_refusal_is_told_in_its_words_and_no_one_asks_again(tmp_path: Pa
             await ends(client, job, "failed")
             assert f"It is for {kind}." in client.messages()[-1]
             assert len(chats(client)) == number
+            if kind == "not_found":  # and the menu says why, until something was changed that may mend it
+                (action, *_) = await client.code_actions(uri, at(3, 4))
+                assert "It is for not_found." in action["disabled"]["reason"]
+                client.notify("workspace/didChangeConfiguration", {"settings": {"codeteam": {"model": "editor/x"}}})
+                (action, *_) = await client.code_actions(uri, at(3, 4))
+                assert "disabled" not in action
+        assert [params["model"] for params in chats(client)] == ["", "", "", "x", "x"]
         assert await client.leave() == 0
 
 

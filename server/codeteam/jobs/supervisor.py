@@ -235,8 +235,8 @@ class WorkerEngine:
                     return _without_secrets(message.event, worker.redactor)
                 case Asked() if questions.take(message):
                     continue
-                case Withdrawn() if message.job == job:
-                    questions.withdraw(message.number)
+                case Withdrawn(_, number):  # perhaps of the job before: nothing is open under that number then
+                    questions.withdraw(number)
                 case _:
                     await worker.kill()
                     raise WorkerDied(f"The worker sent {type(message).__name__} out of turn, and was stopped.")

@@ -89,6 +89,8 @@ class Server(LanguageServer):
         self._parts: tuple[EditorJobs, Commands] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._problems: list[str] = []
+        self._tried = composition.settings
+        """The settings that the last failure, if there was one, is believed for."""
         for method, handler in self._handlers().items():
             self.protocol.on(method, handler)
 
@@ -289,8 +291,12 @@ class Server(LanguageServer):
         self._say_problems(problems)
 
     def _say_problems(self, problems: Any) -> None:
+        settings = self._configuration.settings
+        if settings != self._tried:  # what failed before, a missing model perhaps, may have been mended by that
+            self._tried = settings
+            self._availability.worked()
         if self._engine is not None:
-            self._engine.slots = self._configuration.settings.jobs
+            self._engine.slots = settings.jobs
         if problems:
             self._editor.say(types.MessageType.Warning, "Codeteam's settings: " + " ".join(dict.fromkeys(problems)))
 

@@ -64,7 +64,8 @@ class EditorClient(ChatCompletionClient):
                 yield piece
             answer = await asking
         finally:
-            asking.cancel()  # which withdraws a question that is still open
+            asking.cancel()  # which withdraws a question that is still open; before anything else is said of the job
+            await asyncio.wait({asking})
         yield self._result(answer)
 
     async def create(
