@@ -143,7 +143,14 @@ function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color ? new vscode.ThemeColor(color) : undefined);
 }
 
-const PURPOSES: Record<string, string> = { run: 'run', examples: 'examples', static: 'checks', tests: 'tests', stub: 'tests without code' };
+const PURPOSES: Record<string, string> = {
+  run: 'run',
+  examples: 'examples',
+  static: 'checks',
+  tests: 'tests',
+  stub: 'tests without code',
+  turned: 'tests turned round',
+};
 
 const JOB_ICONS: Record<PastState, vscode.ThemeIcon> = {
   queued: icon('watch'),

@@ -20,7 +20,7 @@ from tests.editors.shop import Shop, until
 from tests.editors.stopping import stop
 
 PAUSE = 1.0
-"""Seconds between looks at Emacs: it tells its server of changes once it was idle for half a second; a look ends that."""
+"""Seconds between looks at Emacs: it tells its server of changes once it was idle for half a second, unlooked at."""
 SETTLED = """
 ;; what a test needs to reach Emacs, and nothing that changes what it does
 (require 'eglot)

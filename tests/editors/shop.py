@@ -19,7 +19,7 @@ from codeteam.sandbox.choose import cache_folder
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "editors"
 REPLIES = Path(__file__).parent / "replies"
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that anything may take in an editor on a busy machine before a test says that it did not happen."""
 FILES = Path(__file__).parent / "workspace"
 MODULE = (FILES / "slug.py").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ async function within(options, work) {
   }
 }
 
-test('in an untrusted workspace nothing runs, the actions say why, and trust mends it', { timeout: 360_000 }, () =>
+test('in an untrusted workspace nothing runs, the actions say why, and trust mends it', { timeout: 720_000 }, () =>
   within({ trusted: false }, async () => {
     await bench.open('slug.py');
     const before = bench.read('slug.py');
@@ -39,7 +39,7 @@ test('in an untrusted workspace nothing runs, the actions say why, and trust men
     await bench.preview();
   }));
 
-test('without a Docker engine the editor says so, before and after a job', { timeout: 360_000 }, () =>
+test('without a Docker engine the editor says so, before and after a job', { timeout: 720_000 }, () =>
   within({ environ: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }, async () => {
     await bench.open('slug.py');
     await bench.goTo(STUB);

@@ -14,7 +14,7 @@ import { cacheFolder } from '../../../scripts/cache.mjs';
 export const ROOT = resolve(import.meta.dirname, '../../..');
 export const PICTURES = join(ROOT, 'dist', 'screenshots');
 /** Milliseconds that anything may take on a busy machine before a test says that it did not happen. */
-export const PATIENCE = 60_000;
+export const PATIENCE = 180_000;
 const PLACES = JSON.parse(execFileSync('node', ['scripts/start.cjs', 'editors'], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
 const VSIX = join(ROOT, 'dist', 'codeteam.vsix');
 const PYTHON = join(ROOT, '.venv', 'bin', 'python');
@@ -38,7 +38,7 @@ const SETTINGS = {
 
 /** A test that leaves a picture and the logs when it fails; `bench` gives the Workbench that it works on. */
 export function testIn(bench, name, work) {
-  test(name, { timeout: 6 * PATIENCE }, async () => {
+  test(name, { timeout: 4 * PATIENCE }, async () => {
     try {
       await work();
     } catch (error) {
@@ -108,6 +108,7 @@ export class Workbench {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 } });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     this.page = await context.newPage();
+    this.page.setDefaultTimeout(PATIENCE);
     this.console = [];
     this.page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()}`));
     const pairs = Object.entries({ openFile: this.remote(join(this.shop, name)), ...payload });
