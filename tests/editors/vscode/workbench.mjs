@@ -122,10 +122,15 @@ export class Workbench {
     return `vscode-remote://127.0.0.1:${this.port}${path}`;
   }
 
-  /** Runs a command by the palette. */
+  /** Runs a command by the palette; opens it again where a window that still loads has taken the focus from it. */
   async command(title) {
-    await this.page.keyboard.press('F1');
-    await this.pick(`>${title}`);
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
+    await this.until(async () => {
+      await this.page.keyboard.press('F1');
+      const input = this.page.locator('.quick-input-widget input.input');
+      const opened = input.waitFor({ timeout: 5000 }).then(() => input.fill(`>${title}`, { timeout: 2000 }));
+      return opened.then(() => row.waitFor({ timeout: 5000 })).then(() => row.click({ timeout: 2000 })).then(() => true, () => false);
+    }, `command "${title}"`);
   }
 
   /** Types into the quick input and takes the entry of exactly that name. */
@@ -134,8 +139,7 @@ export class Workbench {
     await input.waitFor({ timeout: PATIENCE });
     await input.fill(text);
     await this.until(async () => (await input.inputValue()) === text, `"${text}" in the quick input`);
-    const wanted = text.replace(/^>/, '');
-    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: wanted }).first();
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: text }).first();
     await row.waitFor({ timeout: PATIENCE });
     await row.click();
   }
