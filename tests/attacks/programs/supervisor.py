@@ -22,7 +22,7 @@ closed = (
     "mem",
     "environ",
     "cwd/x",
-    "root/work/x",
+    f"root{os.getcwd()}/x",
     "task/1/mem",
     "clear_refs",
     "auxv",
