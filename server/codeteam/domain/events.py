@@ -72,7 +72,7 @@ class Drafted:
 class Executed:
     iteration: int
     purpose: str
-    """"tidy", "run", "static", "examples", "tests", "stub"."""
+    """"tidy", "run", "static", "examples", "tests", "stub", "turned"."""
     run: RunResult
 
 

@@ -19,6 +19,8 @@ from codeteam.team.statements import LONGEST, is_doubtful_heading, read_line
 
 TEST_PATH = "test_codeteam_examples.py"
 """Where the acceptance tests are written in the sandbox; they are never part of a proposal."""
+SESSIONS_PATH = "test_codeteam_sessions.py"
+"""The same, of those that are sessions alone."""
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _LISTED = re.compile(r"\s*(?:>\s*)?(?:[-*+|]|\d{1,3}[.)])\s")

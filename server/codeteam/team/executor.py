@@ -20,7 +20,8 @@ from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outco
 from codeteam.sandbox.languages import COVERAGE, LANGUAGES, REPORT
 from codeteam.team import checks, python_code
 from codeteam.team.crew import Record
-from codeteam.team.examples import TEST_PATH, Example, acceptance_test
+from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, acceptance_test
+from codeteam.team.turned import deception, turned, turned_examples
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
@@ -206,17 +207,26 @@ class Executor:
 
     async def examples(self, iteration: int, files: Sequence[SourceFile], examples: tuple[Example, ...]) -> TestReport:
         """The requirement's own examples as acceptance tests."""
+        report = await self.tests(iteration, files, (self._acceptance(files, examples, TEST_PATH),), "examples")
+        sessions = tuple(example for example in examples if example.kind == "doctest")
+        others = turned_examples([example for example in examples if example.kind != "doctest"])
+        wrong = (
+            self._acceptance(files, others, TEST_PATH),
+            *turned((self._acceptance(files, sessions, SESSIONS_PATH),)),
+        )
+        return await self.undeceived(iteration, files, wrong, report)
+
+    def _acceptance(self, files: Sequence[SourceFile], examples: tuple[Example, ...], path: str) -> SourceFile:
         roots = self._roots(files)
         code = [file for file in files if not python_code.is_test(file.path)]
         known = [*code, *([self._task.document] if self._task.document else []), *self._task.neighbours]
         unique = tuple({file.path: file for file in known if not python_code.is_test(file.path)}.values())
-        text = acceptance_test(examples, unique, roots)
-        return await self.tests(iteration, files, (SourceFile(TEST_PATH, text),), "examples")
+        return SourceFile(path, acceptance_test(examples, unique, roots))
 
     async def tests(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], purpose: str
     ) -> TestReport:
-        """Run test files against a draft; `purpose` is "examples", "tests" or "stub"."""
+        """Run test files against a draft; `purpose` is "examples", "tests", "stub" or "turned"."""
         paths = tuple(file.path for file in tests if python_code.names_of_tests(file.text))
         if not paths:
             return TestReport((), RunResult((), 5), problem="No test is left.")
@@ -236,6 +246,18 @@ class Executor:
         )
         expected = frozenset(name for file in tests for name in python_code.names_of_tests(file.text))
         return checks.read_report(outcome.run, outcome.files.get(REPORT), outcome.files.get(COVERAGE), expected)
+
+    async def undeceived(
+        self, iteration: int, files: Sequence[SourceFile], wrong: Sequence[SourceFile], report: TestReport
+    ) -> TestReport:
+        """A report of tests that passed, once they were seen to fail too: of those that are `wrong`, none may pass."""
+        if not report.ok or not any(python_code.names_of_tests(file.text) for file in wrong):
+            return report
+        said = await self.tests(iteration, files, wrong, "turned")
+        if said.run.timed_out or said.run.out_of_memory:
+            self._record(Noted(f"Whether the tests can fail on this code could not be seen: {said.problem}"))
+            return report
+        return replace(report, problem=deception(said))
 
     async def cannot_fail(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile]

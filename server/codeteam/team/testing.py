@@ -15,6 +15,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.team import python_code
 from codeteam.team.bench import Bench, failed
+from codeteam.team.turned import turned
 
 SHOWN = 3
 """Failing tests shown to the developer at once; more only hide the cause."""
@@ -84,6 +85,7 @@ async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
     with bench.step("executor", draft.iteration, "running the tests") as said:
         report = await bench.executor.tests(draft.iteration, draft.files, [*tests.files, *existing], "tests")
         report = replace(report, cases=tuple(case for case in report.cases if case.name not in known))
+        report = await bench.executor.undeceived(draft.iteration, draft.files, turned(tests.files), report)
         bench.record(Tested(draft.iteration, "tests", report))
         said.append(score(report))
     return report
