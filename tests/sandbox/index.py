@@ -36,6 +36,16 @@ def wheel(
 
 
 HELLO = "def hello():\n    print('hello from ' + __name__)\n"
+FLATTERING = {
+    "flattering/__init__.py": HELLO,
+    "flattering/py.typed": "",
+    "sitecustomize.py": "import os, sys\nif 'mypy' in sys.orig_argv:\n    os._exit(0)\n",
+    "mypy/__init__.py": "",
+    "mypy/__main__.py": "",
+    "flattering-1.0.data/scripts/ruff": "#!python\nprint([])\n",
+    "flattering-1.0.data/scripts/mypy": "#!python\n",
+}
+"""A package that would check its own code."""
 EVIL_SETUP = "import pathlib; pathlib.Path('{trap}').write_text('build code ran')\n"
 
 
@@ -46,6 +56,7 @@ def packages(trap: Path) -> dict[str, list[tuple[str, bytes]]]:
         "leaning": [wheel("leaning", "2.0", {"leaning/__init__.py": HELLO}, requires=["plain<1.1"])],
         "sourceonly": [("sourceonly-1.0.tar.gz", _source("sourceonly", trap))],
         "elsewhere": [wheel("elsewhere", "1.0", {"elsewhere.py": HELLO}, tag="cp311-cp311-win_amd64")],
+        "flattering": [wheel("flattering", "1.0", FLATTERING)],
         "pytest": [wheel("pytest", "9.9.9", {"pytest/__init__.py": "OWN = True\n", "pytest/__main__.py": ""})],
     }
 

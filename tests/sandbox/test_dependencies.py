@@ -13,6 +13,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
+from codeteam.sandbox.languages import mypy, ruff
 from codeteam.sandbox.local import LocalSandbox
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.index import environment, index, packages
@@ -41,6 +42,18 @@ async def offline_sandbox(kind: str, places: Path, tmp_path: Path) -> AsyncItera
 async def _remove_volume(sandbox: DockerSandbox, name: str) -> None:
     with contextlib.suppress(SandboxUnavailable):
         await sandbox._engine.call(lambda api: api.remove_volume(name))
+
+
+async def test_a_package_does_not_check_its_own_code(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    ready = await offline_sandbox.prepare(("flattering",))
+    assert isinstance(ready, DependencySet)
+    code = b"import flattering\n\nx: int = 'one'\nprint(y, flattering.nothing)\n"
+    async with offline_sandbox.open(ready) as session:
+        by_ruff = await session.run(Command(ruff(("bad.py",)), files={"bad.py": code}))
+        by_mypy = await session.run(Command(mypy(("bad.py",))))
+    assert "F821" in by_ruff.run.stdout, by_ruff
+    assert "assignment" in by_mypy.run.stdout, by_mypy
+    assert 'Module has no attribute \\"nothing\\"' in by_mypy.run.stdout, "what a package is, mypy reads all the same"
 
 
 async def test_packages_can_be_imported_and_their_scripts_run(offline_sandbox: DockerSandbox | LocalSandbox) -> None:

@@ -16,10 +16,12 @@ RUFF_RULES = ("E", "F", "W", "B", "S", "UP", "SIM", "C4", "PIE", "PERF", "RUF", 
 RUFF_IGNORED = ("S101", "E501", "W292", "W391", "RUF001", "RUF002", "RUF003")
 """Asserts belong into tests; the rest is taste, or an editor's work."""
 _TOOL = (
-    "import os, runpy, sys; sys.path.insert(0, os.environ['CODETEAM_TOOLS']); "
+    "import os, runpy, sys; sys.path[:0] = [os.environ['CODETEAM_TOOLS']]; "
+    "sys.path += os.environ.get('PYTHONPATH', '').split(':'); "
     "sys.argv[0] = sys.argv.pop(1); runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
-"""Runs a module of the tools with the tools' own packages first, and never one from the work folder."""
+"""Runs a module of the tools with the tools' own packages first, and never one from the work folder. The job's packages
+are there to be read; started with `-I`, Python runs none of their start-up files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def ruff(paths: Sequence[str]) -> tuple[str, ...]:
 def mypy(paths: Sequence[str]) -> tuple[str, ...]:
     """Findings as one JSON object a line on stdout; exit code 1 when there are any."""
     return (
-        "python3", "-P", "-c", _TOOL, "mypy", "--output=json", "--config-file=/dev/null", "--cache-dir=/dev/null",
+        "python3", "-I", "-B", "-c", _TOOL, "mypy", "--output=json", "--config-file=/dev/null", "--cache-dir=/dev/null",
         "--ignore-missing-imports", "--check-untyped-defs", "--explicit-package-bases", "--namespace-packages",
         "--no-error-summary", "--", *paths,
     )  # fmt: skip
