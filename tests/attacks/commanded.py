@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -17,6 +18,16 @@ CANARY = "canary-8c1f0b7e"
 """Stands in the environment of whoever starts an attack; to be seen nowhere else."""
 SECRETS = {name: f"{CANARY}-{name.lower()}" for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET", "MINE")}
 KEPT = 1 << 20
+
+
+def secret_environ(place: Path) -> dict[str, str]:
+    """Keys in the environment, and a proxy with its password where Docker's own programs look for one."""
+    config = place / "docker"
+    config.mkdir(parents=True, exist_ok=True)
+    proxy = f"http://user:{CANARY}-proxy@127.0.0.1:9"
+    proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy, "noProxy": CANARY}}
+    (config / "config.json").write_text(json.dumps({"proxies": proxies}), "utf-8")
+    return SECRETS | {"DOCKER_CONFIG": str(config)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Ground:
     def _environ(self, place: Path) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("CODETEAM_")}
         places = {"CODETEAM_HOME": "home", "CODETEAM_CONFIG": "config", "TMPDIR": "tmp"}
-        own |= {name: str(place / folder) for name, folder in places.items()} | SECRETS
+        own |= {name: str(place / folder) for name, folder in places.items()} | secret_environ(place)
         return own | {"CODETEAM_CACHE": str(self._folder / "cache")}
 
     def warm(self) -> None:
@@ -63,12 +74,13 @@ class Ground:
         for folder in (workdir, place / "tmp"):
             folder.mkdir(parents=True)
         (workdir / "attack.py").write_text(attack.program, "utf-8")
+        environ = self._environ(place)
         before = on_disk(place)
         command = [*PROGRAM, "sandbox", "run", "--timeout", str(attack.seconds), "--workdir", str(workdir)]
         with subprocess.Popen(
             [*command, "--", "python3", "attack.py"],
             cwd=place,
-            env=self._environ(place),
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ from codeteam.jobs.history import History
 from codeteam.wire import Codec
 from tests.attacks.aftermath import Watched
 from tests.attacks.attack import Attack, read_attacks
-from tests.attacks.commanded import CANARY, SECRETS
+from tests.attacks.commanded import CANARY, secret_environ
 from tests.attacks.test_command import GROWTH
 from tests.cli.command import Place, fence
 
@@ -71,7 +71,7 @@ class Attacked:
 
 def play(attacks: Sequence[Attack], seconds: int, folder: Path) -> Attacked:
     """A job with one draft for each attack, a harmless one first and an honest one last."""
-    place = Place(folder, {**SECRETS, "TMPDIR": str(folder / "tmp")})
+    place = Place(folder, {**secret_environ(folder), "TMPDIR": str(folder / "tmp")})
     (folder / "tmp").mkdir(parents=True)
     drafts = [attack.draft for attack in (USUAL, *attacks)] + [HONEST]
     replies = {"architect": [ARCHITECT], "developer": [fence("attack.py", draft) for draft in drafts]}
@@ -85,8 +85,8 @@ def play(attacks: Sequence[Attack], seconds: int, folder: Path) -> Attacked:
         events = [{"event": type(event).__name__, **codec.plain(event)} for event in history.job(job).events]
     finally:
         history.close()
-    files = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    files.pop(str(folder / "replies.yaml"))
+    own = {folder / "replies.yaml", folder / "docker" / "config.json"}
+    files = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path not in own}
     return Attacked(attacks, process.returncode, stdout, stderr, events, meter.pids, meter.memory, files)
 
 
