@@ -85,7 +85,10 @@ async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
     with bench.step("executor", draft.iteration, "running the tests") as said:
         report = await bench.executor.tests(draft.iteration, draft.files, [*tests.files, *existing], "tests")
         report = replace(report, cases=tuple(case for case in report.cases if case.name not in known))
-        report = await bench.executor.undeceived(draft.iteration, draft.files, turned(tests.files), report)
+        # Where tests take long, one twin of each takes no longer; eight might not end in time.
+        long = report.run.seconds > bench.task.settings.execution_timeout / 10
+        wrong = turned(tests.files, 1) if long else turned(tests.files)
+        report = await bench.executor.undeceived(draft.iteration, draft.files, wrong, report)
         bench.record(Tested(draft.iteration, "tests", report))
         said.append(score(report))
     return report

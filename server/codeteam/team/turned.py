@@ -34,12 +34,15 @@ _TRANSPARENT = (
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def turned(tests: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
-    """Test files in which every test was replaced by twins that must fail; others, and what cannot be, left out."""
+def turned(tests: Iterable[SourceFile], most: int = _MOST) -> tuple[SourceFile, ...]:
+    """Test files in which every test was replaced by at most so many twins that must fail; others stay as they are.
+
+    What cannot be turned, as it does not parse, is left out.
+    """
     return tuple(
         SourceFile(file.path, text)
         for file in tests
-        if (text := _turned(file.text) if python_code.is_test(file.path) else file.text)
+        if (text := _turned(file.text, most) if python_code.is_test(file.path) else file.text)
     )
 
 
@@ -64,12 +67,12 @@ def deception(report: TestReport) -> str:
     return "" if failed or not report.problem else f"Made so that they must fail, the tests do not: {report.problem}"
 
 
-def _turned(text: str) -> str:
+def _turned(text: str, most: int) -> str:
     tree = python_code.parse(text)
     if tree is None:
         return ""
     names = python_code.names_of_tests(text)
-    _turn_body(tree.body, names, max(1, min(_MOST, _MOST_OF_A_FILE // max(len(names), 1))))
+    _turn_body(tree.body, names, max(1, min(most, _MOST_OF_A_FILE // max(len(names), 1))))
     try:
         return ast.unparse(ast.fix_missing_locations(tree))
     except (RecursionError, ValueError):
