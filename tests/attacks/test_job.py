@@ -69,11 +69,10 @@ class Attacked:
         return [event for event in self.events if event["event"] == kind and event["iteration"] == number]
 
 
-def play(attacks: Sequence[Attack], seconds: int, folder: Path) -> Attacked:
+def play(attacks: Sequence[Attack], drafts: Sequence[str], seconds: int, folder: Path) -> Attacked:
     """A job with one draft for each attack, a harmless one first and an honest one last."""
     place = Place(folder, {**secret_environ(folder), "TMPDIR": str(folder / "tmp")})
     (folder / "tmp").mkdir(parents=True)
-    drafts = [attack.draft for attack in (USUAL, *attacks)] + [HONEST]
     replies = {"architect": [ARCHITECT], "developer": [fence("attack.py", draft) for draft in drafts]}
     limits = ["--execution-timeout", str(seconds), "--max-iterations", str(len(drafts)), "--require", "draft"]
     process = place.start("run", "Slugs", "--json", *limits, "--model", place.script(replies))
@@ -125,10 +124,12 @@ def jobs(watched: Watched, folder: Path) -> Iterator[dict[str, Future[Attacked]]
     kinds: dict[int, list[Attack]] = {}
     for attack in read_attacks():
         kinds.setdefault(attack.seconds, []).append(attack)
+    # Before any thread: Python 3.11 cannot parse in two of them at once.
+    drafts = {seconds: [*(attack.draft for attack in (USUAL, *attacks)), HONEST] for seconds, attacks in kinds.items()}
     with ThreadPoolExecutor(len(kinds)) as threads:
         futures: dict[str, Future[Attacked]] = {}
         for seconds, attacks in kinds.items():
-            future = threads.submit(play, tuple(attacks), seconds, folder / str(seconds))
+            future = threads.submit(play, tuple(attacks), drafts[seconds], seconds, folder / str(seconds))
             futures |= {attack.name: future for attack in attacks}
         yield futures
 
