@@ -80,6 +80,11 @@ class Neovim:
         """Type; special keys as `<Esc>`."""
         self._remote("--remote-send", typed)
 
+    def leave(self) -> None:
+        """Quit as `:qall!` does; the end is Neovim's, so its answer may be lost with it and is not asked for."""
+        argv = [self.program, "--clean", "--headless", "--server", str(self.socket), "--remote-send", ":qall!<CR>"]
+        subprocess.run(argv, capture_output=True, timeout=30, env=os.environ, check=False)
+
     def open(self, name: str, *, line: int) -> None:
         """Edit a file, wait for Codeteam, and go to a line."""
         self.lua(f"vim.cmd.edit('{name}')")

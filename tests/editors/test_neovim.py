@@ -115,5 +115,5 @@ def test_leaving_neovim_in_mid_job_leaves_nothing_running(neovim: Neovim, shop: 
     until(lambda: any("developer" in message for message in neovim.progress()), "developer at work")
     processes = neovim.processes()
     assert len(processes) > 2
-    neovim.keys(":qall!<CR>")
+    neovim.leave()
     assert nothing_left(processes)
