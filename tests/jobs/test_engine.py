@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import signal
 import sys
 import time
@@ -241,6 +243,32 @@ async def test_the_model_comes_from_the_settings_before_the_environment(tmp_path
         await engine.submit(odd_task("model; environ CODETEAM_HOME", "b", Settings(model="openai/settings")))
         assert notes(await all_events(engine, "a")) == ["openai/environment"]
         assert notes(await all_events(engine, "b")) == ["openai/settings", str(tmp_path)]
+
+
+async def test_a_worker_is_told_whose_clients_its_job_needs(tmp_path: Path) -> None:
+    async with engine_at(tmp_path) as engine:
+        await engine.warm(Settings(model="openai/one", reviewer_model="script/two"))
+        await engine.submit(odd_task("environ CODETEAM_PROVIDERS", "a", Settings()))
+        assert notes(await all_events(engine, "a")) == ["openai script"]
+
+
+@pytest.mark.parametrize(
+    ("providers", "loaded", "left"),
+    [("script", "", "openai anthropic"), ("local", "openai", "anthropic"), ("anthropic", "anthropic", "")],
+)
+async def test_a_worker_is_ready_when_those_clients_are_loaded(providers: str, loaded: str, left: str) -> None:
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-v", "-m", "codeteam.worker"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "CODETEAM_PROVIDERS": providers, "CODETEAM_HOME": os.devnull},
+    )
+    said, imported = await worker.communicate(b"")  # it ends with its input, after it was ready
+    assert json.loads(said)["type"] == "Ready"
+    names = set(re.findall(r"^import '([\w]+)'", imported.decode(), re.MULTILINE))
+    assert {"autogen_agentchat", "docker", *loaded.split()} <= names
+    assert not names & set(left.split())
 
 
 async def test_keys_are_not_in_logs_or_messages(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from codeteam.domain.events import Cancelled, Event
+from codeteam.domain.settings import Settings
 from codeteam.domain.task import Task
 from codeteam.jobs.engine import AnswerJob
 from codeteam.jobs.history import History
@@ -65,7 +66,7 @@ class RecordedEngine:
         self._stops[job].set()
         return True
 
-    async def warm(self) -> None:
+    async def warm(self, settings: Settings | None = None) -> None:
         self._write("log", "warm")
 
     async def aclose(self) -> None:

@@ -28,7 +28,6 @@ _PATIENCE = 15.0
 _LITTLE_DISK = 3_000_000_000
 _NO_DISK = 300_000_000
 """Bytes: an image, a few packages, the history."""
-_ROLES = ("architect", "developer", "reviewer", "tester")
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
@@ -160,7 +159,7 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
 def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     from codeteam.models.catalog import DEFAULT  # noqa: PLC0415 - AutoGen takes its time
 
-    for spec in dict.fromkeys(settings.model_of(role) or DEFAULT for role in _ROLES):
+    for spec in dict.fromkeys(spec or DEFAULT for spec in settings.models):
         try:
             yield _model(spec, settings, environ)
         except CodeteamError as error:
@@ -169,8 +168,8 @@ def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
     """Whether a model could be asked; nothing is sent, for an answer costs money."""
-    from codeteam.models.clients import endpoint_of  # noqa: PLC0415
     from codeteam.models.embedded import embedded, file_of, is_pulled, models_folder  # noqa: PLC0415
+    from codeteam.models.endpoints import endpoint_of  # noqa: PLC0415
     from codeteam.models.script import read_script  # noqa: PLC0415
 
     provider, _, name = spec.partition("/")

@@ -120,3 +120,8 @@ class Settings:
         """The model spec of a role ("architect", "developer", "reviewer", "tester"); empty means the embedded one."""
         own: str = getattr(self, f"{role}_model")
         return own or self.model
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The specs of the team's models, each once; an empty one means the embedded one."""
+        return tuple(dict.fromkeys(self.model_of(role) for role in ("architect", "developer", "reviewer", "tester")))

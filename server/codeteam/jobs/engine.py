@@ -7,6 +7,7 @@ from typing import Protocol
 
 from codeteam.domain.events import Event
 from codeteam.domain.questions import Answer, Question
+from codeteam.domain.settings import Settings
 from codeteam.domain.task import Task
 
 AnswerJob = Callable[[str, Question, Callable[[str], None]], Awaitable[Answer]]
@@ -36,8 +37,8 @@ class Engine(Protocol):
     async def cancel(self, job: str) -> bool:
         """Stop the job within two seconds, whatever it is doing; False when it is unknown or has ended."""
 
-    async def warm(self) -> None:
-        """Get ready for the first job before it is asked for; returns once ready, and quietly when that cannot be."""
+    async def warm(self, settings: Settings | None = None) -> None:
+        """Get ready for a job with such settings before it is asked for; quiet where that cannot be."""
 
     async def aclose(self) -> None:
         """Cancel what runs and end every process."""

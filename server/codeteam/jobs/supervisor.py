@@ -13,6 +13,7 @@ from pathlib import Path
 
 from codeteam.domain.errors import BadInput, WorkerDied
 from codeteam.domain.events import Cancelled, Event, Failed, Noted, Proposed, Queued, StepFinished
+from codeteam.domain.settings import Settings
 from codeteam.domain.task import Task
 from codeteam.jobs.engine import AnswerJob
 from codeteam.jobs.feed import Feed
@@ -64,6 +65,8 @@ class WorkerEngine:
         self._home = home
         self._environ = {**environ, "CODETEAM_HOME": str(home)}
         self._default_model = environ.get("CODETEAM_MODEL", "")
+        self._providers = _providers(Settings(model=self._default_model))
+        """Of the models that the next job is likely to use; a worker loads their clients before it is ready."""
         self._history = history
         self._numbers = itertools.count(1)
         self._feeds: dict[str, Feed] = {}
@@ -74,8 +77,10 @@ class WorkerEngine:
         self._warming = False
         self._closing = False
 
-    async def warm(self) -> None:
+    async def warm(self, settings: Settings | None = None) -> None:
         """Start a worker ahead, so that the next job does not wait for it to load; returns before it has."""
+        if settings is not None:
+            self._expect(settings)
         self._idle = [worker for worker in self._idle if worker.alive]
         if self._idle or self._warming or self._closing or len(self._running) >= self.slots:
             return
@@ -97,6 +102,7 @@ class WorkerEngine:
             raise BadInput(f"There is a job {task.job} already.")
         if not task.settings.model and self._default_model:
             task = dataclasses.replace(task, settings=dataclasses.replace(task.settings, model=self._default_model))
+        self._expect(task.settings)
         self._forget_old()
         feed = self._feeds[task.job] = Feed(task, workspace, self._history)
         self._waiting.append(feed)
@@ -261,10 +267,15 @@ class WorkerEngine:
         else:
             self._background(worker.close(STOP_SECONDS), f"end of worker {worker.pid}")
 
+    def _expect(self, settings: Settings) -> None:
+        model = settings.model or self._default_model
+        self._providers = _providers(dataclasses.replace(settings, model=model))
+
     async def _spawn(self) -> WorkerProcess:
         name = f"worker-{os.getpid()}-{next(self._numbers)}"
+        environ = {**self._environ, "CODETEAM_PROVIDERS": self._providers}
         return await WorkerProcess.start(
-            self._argv, self._environ, WorkerLog(self._home / "logs", name, Redactor(self._environ))
+            self._argv, environ, WorkerLog(self._home / "logs", name, Redactor(self._environ))
         )
 
     async def _end_idle(self) -> None:
@@ -298,3 +309,8 @@ def _without_secrets(event: Event, redactor: Redactor) -> Event:
             return Proposed(dataclasses.replace(proposal, evidence=evidence, stopped_by=stopped_by))
         case _:
             return event
+
+
+def _providers(settings: Settings) -> str:
+    """Who serves the models of a team, the embedded one where none is named; their names do not matter."""
+    return " ".join(sorted({spec.partition("/")[0] or "local" for spec in settings.models}))

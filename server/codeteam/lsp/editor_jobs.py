@@ -68,7 +68,7 @@ class EditorJobs:
 
     async def warm(self) -> None:
         """Load what the first job needs; a start-up that waited for it would be a third longer."""
-        await asyncio.gather(self._engine.warm(), asyncio.to_thread(_load_gathering))
+        await asyncio.gather(self._engine.warm(self._configuration.settings), asyncio.to_thread(_load_gathering))
 
     def start(self, request: Request) -> EditorJob:
         """Begin a job; returns at once."""

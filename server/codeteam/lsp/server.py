@@ -48,6 +48,8 @@ _CLOSING = 0.8
 """Seconds that shutdown waits for jobs to end; what is left is killed, and an editor quits without noticing."""
 _PARENT_CHECK = 2.0
 """Seconds between looks at whether the editor's process still lives."""
+_ANSWER = 2.0
+"""Seconds that an editor may take to answer with its settings before a worker is started without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,17 @@ class Server(LanguageServer):
     def _initialized(self, _: object) -> None:
         if self._editor.features.watch_configuration:
             self._start(self._watch_configuration(), "register")
-        self._start(self._ask_configuration(), "configuration")
+        asked = self._start(self._ask_configuration(), "configuration")
+        self._start(self._warm(asked), "warm")
+
+    async def _warm(self, asked: asyncio.Future[None]) -> None:
+        """Load what the first job needs by the editor's settings; they are not waited for long."""
+        if self._editor.features.configuration:
+            await asyncio.wait({asked}, timeout=_ANSWER)
         jobs, _ = self._ready()
-        self._start(_warm(jobs), "warm")
+        await jobs.warm()
+        # What is loaded by now stays; a look through it all for garbage would stop the editor for 50 ms now and then.
+        gc.freeze()
 
     async def _shutdown(self, _: object) -> None:
         self.protocol.stage = Stage.SHUT_DOWN
@@ -269,10 +279,11 @@ class Server(LanguageServer):
             clock=time.time,
         )
 
-    def _start(self, work: Any, name: str) -> None:
+    def _start(self, work: Any, name: str) -> asyncio.Future[None]:
         task = asyncio.ensure_future(_quietly(work, name))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def _watch_configuration(self) -> None:
         registration = types.Registration(id="codeteam-settings", method=types.WORKSPACE_DID_CHANGE_CONFIGURATION)
@@ -306,12 +317,6 @@ class Server(LanguageServer):
             await asyncio.sleep(_PARENT_CHECK)
         log.warning("the editor's process %d is gone", parent)
         self.stopped.set()
-
-
-async def _warm(jobs: EditorJobs) -> None:
-    await jobs.warm()
-    # What is loaded by now stays; a look through all of it for garbage would stop the editor for 50 ms every so often.
-    gc.freeze()
 
 
 async def _quietly(work: Any, name: str) -> None:

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from anthropic import AsyncAnthropic
-from autogen_core.models import ModelInfo
+from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+from autogen_core.models import ChatCompletionClient, ModelInfo
 from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
+
+from codeteam.models.capabilities import model_info
+from codeteam.models.endpoints import Endpoint
+from codeteam.models.table import Facts
+
+
+def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
+    sdk = AsyncAnthropic(
+        base_url=endpoint.base_url,
+        api_key=endpoint.key,
+        max_retries=0,
+        timeout=endpoint.silence,
+        http_client=DefaultAsyncHttpxClient(trust_env=False) if endpoint.is_loopback else None,
+    )
+    arguments = {"model": endpoint.provider.model, "max_tokens": facts.reply_limit, "temperature": float(temperature)}
+    return AnthropicClient(sdk, create_args=arguments, info=model_info(facts))
 
 
 class AnthropicClient(BaseAnthropicChatCompletionClient):

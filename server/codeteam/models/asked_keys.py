@@ -6,7 +6,7 @@ import asyncio
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.questions import Ask, Declined, Given, Key, Secret
-from codeteam.models.clients import MissingKey
+from codeteam.models.endpoints import MissingKey
 
 
 class AskedKeys:

@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +21,10 @@ from autogen_core.models import ChatCompletionClient
 from codeteam.domain.errors import BadInput
 from codeteam.domain.questions import Ask, Key, ask_no_one
 from codeteam.models.asked_keys import AskedKeys
-from codeteam.models.clients import (
-    Endpoint,
-    MissingKey,
-    anthropic_client,
-    azure_client,
-    endpoint_of,
-    model_info,
-    openai_client,
-)
+from codeteam.models.capabilities import model_info
 from codeteam.models.editor import EditorClient
 from codeteam.models.embedded import Embedded, embedded
+from codeteam.models.endpoints import Endpoint, MissingKey, endpoint_of
 from codeteam.models.script import ScriptClient, read_script
 from codeteam.models.serving import Serving, serve
 from codeteam.models.steady import Patience, Renew, SteadyClient
@@ -161,22 +154,26 @@ class Models:
         client = await self._client(provider, found, known, temperature)
         return self._model(spec, client, found.provider, known, self._patience, renew=renew)
 
-    async def _client(
-        self, provider: str, endpoint: Endpoint, known: Facts, temperature: float
-    ) -> ChatCompletionClient:
-        if provider == "anthropic":
-            # Seconds of importing an SDK, off the event loop: a cancellation must not wait for them.
-            await asyncio.to_thread(importlib.import_module, "codeteam.models.anthropic_client")
-            return anthropic_client(endpoint, known, temperature)
-        if provider == "azure":
-            return azure_client(endpoint, known, temperature, self._environ)
-        return openai_client(endpoint, known, temperature)
-
     def _editor(self, spec: str, name: str, temperature: float) -> Model:
         known = facts("editor", name)
         provider = Provider("The editor's model", name or "that is chosen there")
         client = EditorClient(self._ask, name, temperature, model_info(known))
         return self._model(spec, client, provider, known, self._patience)
+
+    async def _client(
+        self, provider: str, endpoint: Endpoint, known: Facts, temperature: float
+    ) -> ChatCompletionClient:
+        # Off the event loop, where it was not done before: a cancellation must not wait for it.
+        await asyncio.to_thread(load_clients, (provider,))
+        if provider == "anthropic":
+            from codeteam.models.anthropic_client import anthropic_client  # noqa: PLC0415
+
+            return anthropic_client(endpoint, known, temperature)
+        from codeteam.models.openai_client import azure_client, openai_client  # noqa: PLC0415
+
+        if provider == "azure":
+            return azure_client(endpoint, known, temperature, self._environ)
+        return openai_client(endpoint, known, temperature)
 
     async def _local(self, spec: str, model: Embedded, known: Facts, key: tuple[str, str, float]) -> Model:
         serving = await serve(model, environ=self._environ, home=self._home)
@@ -191,7 +188,7 @@ class Models:
             secrets=(serving.key,),
         )
         endpoint = Endpoint(provider, serving.base_url, serving.key, silence=900.0)
-        client = openai_client(endpoint, known, key[2])
+        client = await self._client("local", endpoint, known, key[2])
         return self._model(spec, client, provider, known, self._patience)
 
     def _script(self, spec: str, name: str) -> Model:
@@ -220,6 +217,15 @@ class Models:
         steady = SteadyClient(client, provider, context=known.context, patience=patience, renew=renew)
         self._stack.push_async_callback(steady.close)
         return Model(spec, steady, _traits(known))
+
+
+def load_clients(providers: Iterable[str]) -> None:
+    """Import the SDKs that these providers' models need, which takes most of a second each."""
+    for provider in providers:
+        if provider == "anthropic":
+            importlib.import_module("codeteam.models.anthropic_client")
+        elif provider in _PROVIDERS and provider not in ("script", "editor"):
+            importlib.import_module("codeteam.models.openai_client")
 
 
 _PROVIDERS = {

@@ -22,7 +22,6 @@ from autogen_core.models import (
     RequestUsage,
 )
 from autogen_core.tools import Tool, ToolSchema
-from openai import NOT_GIVEN
 from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
@@ -259,6 +258,8 @@ def _drop_refused_option(symptoms: Symptoms, extra: dict[str, Any]) -> bool:
     """
     if symptoms.status not in {400, 422}:
         return False
+    from openai import NOT_GIVEN  # noqa: PLC0415 - whoever was refused has loaded it
+
     said = f"{symptoms.code} {symptoms.message}".lower()
     if "temperature" in said and extra.get("temperature") is not NOT_GIVEN:
         extra["temperature"] = NOT_GIVEN

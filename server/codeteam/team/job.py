@@ -21,7 +21,6 @@ from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
 from codeteam.team.bench import Bench
 from codeteam.team.budget import Budget, uncounted, unpriced
-from codeteam.team.conversation import conversation
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
 from codeteam.team.executor import Executor
@@ -92,6 +91,8 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
 async def _arranged(bench: Bench, models: Mapping[str, Model], budget: Budget) -> Gate | None:
     if bench.task.settings.order is Order.CONVERSATION:
         if bench.task.intent is Intent.IMPLEMENT:
+            from codeteam.team.conversation import conversation  # noqa: PLC0415 - AutoGen's teams, which few ask for
+
             return await conversation(bench, models, budget)
         bench.record(Noted(f"The conversation only implements; to {bench.task.intent.value}, the pipeline is used."))
     return await pipeline(bench)

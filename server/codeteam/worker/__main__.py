@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -39,9 +40,12 @@ def main() -> int:
 
 def _team(environ: Mapping[str, str], home: Path) -> RunTask:
     """The real thing: the team, its models, the sandbox. Loading them takes seconds, which is why `Ready` exists."""
-    from codeteam.models.catalog import Models  # noqa: PLC0415
+    from codeteam.models.catalog import Models, load_clients  # noqa: PLC0415
     from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
     from codeteam.team.job import run_job  # noqa: PLC0415
+
+    load_clients(environ["CODETEAM_PROVIDERS"].split())
+    gc.freeze()  # what is loaded stays, and need not be searched for garbage again and again
 
     async def run_task(task: Task, ask: Ask) -> AsyncGenerator[Event]:
         sandbox = open_sandbox(task.settings, home=home, environ=environ)

@@ -1,4 +1,4 @@
-"""AutoGen's clients for the providers, set up so that our retry is the only one and proxies do not get in the way."""
+"""Where the providers' models are served, from the settings and the environment."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from autogen_core.models import ChatCompletionClient, ModelInfo
-from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
-from openai import DefaultAsyncHttpxClient, Timeout
-
 from codeteam.domain.errors import BadInput, ModelUnavailable
 from codeteam.domain.questions import Key
-from codeteam.models.table import Facts
 from codeteam.models.trouble import Provider
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -28,6 +23,11 @@ class Endpoint:
     key: str = field(repr=False)
     silence: float = 300.0
     """Seconds a server may be silent; models that think or machines that are slow say nothing for minutes."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Served on this machine: a proxy set for the internet must not be asked for it."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
 
 
 class MissingKey(ModelUnavailable):
@@ -71,79 +71,6 @@ def endpoint_of(provider: str, name: str, *, base_url: str, environ: Mapping[str
     hint = "Check the name and the base URL."
     # Only here: the key of one's own server is no other provider's business, even where that one's key is missing.
     return _endpoint("The model server", name, url, (Key.OWN,), environ, needed=False, unknown=hint)
-
-
-def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
-    """For OpenAI and every server that speaks like it."""
-    return OpenAIChatCompletionClient(
-        model=endpoint.provider.model,
-        base_url=endpoint.base_url,
-        api_key=endpoint.key or "none",
-        model_info=model_info(facts),
-        max_retries=0,
-        timeout=_timeout(endpoint),
-        include_name_in_message=False,
-        stream_options={"include_usage": True},
-        # A proxy set for the internet must not be asked for this machine's own servers.
-        **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if _is_loopback(endpoint) else {}),  # type: ignore[arg-type]
-        **_options(facts, temperature),  # type: ignore[arg-type]
-    )
-
-
-def azure_client(
-    endpoint: Endpoint, facts: Facts, temperature: float, environ: Mapping[str, str]
-) -> ChatCompletionClient:
-    version = environ.get("OPENAI_API_VERSION") or environ.get("AZURE_OPENAI_API_VERSION") or "2024-10-21"
-    return AzureOpenAIChatCompletionClient(
-        model=endpoint.provider.model,
-        azure_deployment=endpoint.provider.model,
-        azure_endpoint=endpoint.base_url,
-        api_version=version,
-        api_key=endpoint.key,
-        model_info=model_info(facts),
-        max_retries=0,
-        timeout=_timeout(endpoint),
-        include_name_in_message=False,
-        stream_options={"include_usage": True},
-        **_options(facts, temperature),  # type: ignore[arg-type]
-    )
-
-
-def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatCompletionClient:
-    # Imported here because the SDK costs start-up time that users of other providers should not pay.
-    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient  # noqa: PLC0415
-
-    from codeteam.models.anthropic_client import AnthropicClient  # noqa: PLC0415
-
-    sdk = AsyncAnthropic(
-        base_url=endpoint.base_url,
-        api_key=endpoint.key,
-        max_retries=0,
-        timeout=endpoint.silence,
-        http_client=DefaultAsyncHttpxClient(trust_env=False) if _is_loopback(endpoint) else None,
-    )
-    arguments = {"model": endpoint.provider.model, "max_tokens": facts.reply_limit, "temperature": float(temperature)}
-    return AnthropicClient(sdk, create_args=arguments, info=model_info(facts))
-
-
-def model_info(facts: Facts) -> ModelInfo:
-    return ModelInfo(
-        vision=False,
-        function_calling=False,
-        json_output=facts.json_output,
-        structured_output=facts.structured_output,
-        family="unknown",
-        multiple_system_messages=False,
-    )
-
-
-def _is_loopback(endpoint: Endpoint) -> bool:
-    return urlsplit(endpoint.base_url).hostname in _LOOPBACK
-
-
-def _options(facts: Facts, temperature: float) -> dict[str, float]:
-    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
-    return {**options, "max_tokens": facts.reply_limit} if facts.reply_limit else options
 
 
 def _endpoint(
@@ -193,8 +120,3 @@ def _ollama_url(environ: Mapping[str, str]) -> str:
     name = "127.0.0.1" if parts.hostname in {None, "0.0.0.0", "::"} else parts.hostname  # noqa: S104 - not bound
     default = {"http": 11434, "https": 443}.get(parts.scheme, 11434)
     return f"{parts.scheme}://{name}:{parts.port or default}{parts.path.rstrip('/')}/v1"
-
-
-def _timeout(endpoint: Endpoint) -> float:
-    # AutoGen's annotation knows floats only, the SDKs take the object.
-    return Timeout(endpoint.silence, connect=min(10.0, endpoint.silence))  # type: ignore[return-value]
