@@ -1,13 +1,16 @@
 // `npm test`: set up, then every check; all run even when one fails. `npm test -- ARGS` gives ARGS to pytest and runs it alone.
 
+import { availableParallelism } from 'node:os';
 import { prepareModules, tool } from './package.mjs';
-import { run } from './programs.mjs';
+import { run, runQuietly } from './programs.mjs';
 import { python } from './python.mjs';
 import { setUp } from './setup.mjs';
 
 const PYTEST = [python, '-m', 'pytest'];
+// One more than there are processors: tests wait a good deal for containers.
+const ALL_TESTS = [...PYTEST, '-n', String(Math.min(8, availableParallelism() + 1)), '--dist', 'loadgroup'];
 const EXTENSION = 'client-extension';
-const CHECKS = [
+const BESIDE = [
   ['ruff check', [python, '-m', 'ruff', 'check', 'server', 'tests', 'scripts']],
   ['ruff format', [python, '-m', 'ruff', 'format', '--check', 'server', 'tests', 'scripts']],
   ['mypy', [python, '-m', 'mypy']],
@@ -16,29 +19,55 @@ const CHECKS = [
   ['tsc', [tool('tsc'), '--project', EXTENSION]],
   ['extension', [process.execPath, `${EXTENSION}/test/run.mjs`]],
   ['package', [process.execPath, 'scripts/start.cjs', 'package']],
-  ['pytest', PYTEST],
 ];
+/** Of a check that passed, so that the summary of its runner is among them. */
+const LAST_LINES = 10;
 
 export async function main(argv) {
   const env = withoutOwnSettings();
   await setUp({ env });
-  if (!argv.length) await prepareModules();
-  const checks = argv.length ? [['pytest', [...PYTEST, ...argv]]] : CHECKS;
-  const results = [];
-  for (const [name, command] of checks) {
-    console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 60 - name.length))}`);
-    const begun = Date.now();
-    const code = await run(command, { env });
-    results.push({ name, code, seconds: (Date.now() - begun) / 1000 });
-    if (code === 130) break;
-  }
+  const results = argv.length ? [await shown('pytest', [...PYTEST, ...argv], env)] : await everything(env);
   const failed = results.filter(({ code }) => code !== 0);
-  console.log('\n── summary ' + '─'.repeat(53));
+  console.log(heading('summary'));
   for (const { name, code, seconds } of results) {
     console.log(`${code === 0 ? 'passed' : 'FAILED'}  ${name.padEnd(20)} ${seconds.toFixed(1).padStart(7)} s${code === 0 ? '' : `  exit code ${code}`}`);
   }
-  console.log(failed.length ? `${failed.length} of ${checks.length} checks failed` : checks.length > 1 ? `all ${checks.length} checks passed` : 'passed');
+  console.log(failed.length ? `${failed.length} of ${results.length} checks failed` : results.length > 1 ? `all ${results.length} checks passed` : 'passed');
   return failed.length ? 1 : 0;
+}
+
+/** The tests, and beside them, for they leave processors idle, the other checks one by one; what those said comes after. */
+async function everything(env) {
+  await prepareModules();
+  const beside = quietly(BESIDE, env);
+  const tests = await shown('pytest', ALL_TESTS, env);
+  const results = await beside;
+  for (const { name, code, output } of results) {
+    console.log(`${heading(name)}\n${output.trimEnd().split('\n').slice(code === 0 ? -LAST_LINES : 0).join('\n')}`);
+  }
+  return [...results, tests];
+}
+
+async function quietly(checks, env) {
+  const results = [];
+  for (const [name, argv] of checks) {
+    results.push(await timed(name, () => runQuietly(argv, { env })));
+  }
+  return results;
+}
+
+async function shown(name, argv, env) {
+  console.log(heading(name));
+  return timed(name, async () => ({ code: await run(argv, { env }) }));
+}
+
+async function timed(name, work) {
+  const begun = Date.now();
+  return { name, ...(await work()), seconds: (Date.now() - begun) / 1000 };
+}
+
+function heading(name) {
+  return `\n── ${name} ${'─'.repeat(Math.max(0, 60 - name.length))}`;
 }
 
 /** The tests bring their own settings; those of the person who runs them must not change the outcome. */

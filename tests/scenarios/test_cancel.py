@@ -6,15 +6,13 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command import Place, fence, slug_replies, until_said
-from tests.scenarios.conftest import AT_ONCE
 
 pytestmark = pytest.mark.docker
 LATE = {"text": "", "delay": 600}
@@ -65,16 +63,9 @@ def containers_of(job: str) -> str:
     return subprocess.run(listing, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Cancelled]]]:
-    """Every phase's outcome, a few of them at a time."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        yield {phase: threads.submit(cancelled, phase, Place(tmp_path_factory.mktemp(phase))) for phase in PHASES}
-
-
 @pytest.mark.parametrize("phase", PHASES)
-def test_cancelled_in(phase: str, outcomes: dict[str, Future[Cancelled]]) -> None:
-    outcome = outcomes[phase].result()
+def test_cancelled_in(phase: str, tmp_path: Path) -> None:
+    outcome = cancelled(phase, Place(tmp_path))
     assert (outcome.code, outcome.result["status"], outcome.result["files"]) == (130, "cancelled", [])
     assert (outcome.state, outcome.last) == ("cancelled", "Cancelled")
     assert outcome.left == ""

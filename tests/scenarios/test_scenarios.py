@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.conftest import Ahead
-from tests.scenarios.scenario import check
+from tests.scenarios.scenario import check, play, read_scenario
 
 _SCENARIOS = sorted(Path(__file__).parent.glob("*.md"))
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("path", _SCENARIOS, ids=lambda path: path.stem)
-def test_scenario(path: Path, played: Ahead) -> None:
-    check(*played(path))
+def test_scenario(path: Path, tmp_path: Path) -> None:
+    scenario = read_scenario(path)
+    check(scenario, play(scenario, tmp_path))
