@@ -67,6 +67,18 @@ def test_the_json_object_has_the_documented_shape(place: Place) -> None:
     assert {"argv", "exit_code", "timed_out", "seconds", "output_tail"} <= set(evidence["runs"][0])
 
 
+def test_files_of_the_users_that_cannot_be_used_are_named(place: Place) -> None:
+    prompts = place.folder / "config" / "prompts"
+    prompts.mkdir(parents=True)
+    (prompts / "developer.md").write_bytes(b"\xff\xfe")
+    place.write("deep/.gitignore", "").write_bytes(b"\xff")
+    done = place.run("run", ASK, "--require", "draft", "--json", "--model", place.script(slug_replies()))
+    assert done.code == 0, done.err
+    for words in ("developer.md: is not a readable UTF-8 text file", "deep/.gitignore cannot be read"):
+        assert words in done.err
+        assert any(words in note for note in done.json["evidence"]["notes"])
+
+
 def test_a_rejected_draft_is_printed_but_not_applied(place: Place) -> None:
     replies = {**slug_replies(), "reviewer": [REJECTED]}
     done = place.run("run", ASK, "--max-iterations", "1", "--apply", "--json", "--model", place.script(replies))

@@ -50,7 +50,11 @@ def test_an_ignore_file_that_is_no_file_hides_its_own_folder_alone(tmp_path: Pat
     os.mkfifo(root / "pipe/.gitignore")
     (root / "out/.gitignore").symlink_to("/etc/hostname")
     (root / "loop/.gitignore").symlink_to(".gitignore")
-    assert Folder(root).listing() == (".gitignore", "a.py")
+    folder = Folder(root)
+    assert folder.listing() == (".gitignore", "a.py")
+    assert [said.partition(" ")[0] for said in folder.unreadable()] == [
+        "loop/.gitignore", "out/.gitignore", "pipe/.gitignore",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class Task:
     complaints: tuple[Complaint, ...] = ()
     prompts: tuple[tuple[str, str], ...] = ()
     """Prompt texts that replace the packaged ones, by role: the user's, or a trusted workspace's."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the task was gathered: files of theirs that could not be used."""
 
     @property
     def texts(self) -> dict[str, str]:

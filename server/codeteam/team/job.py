@@ -66,6 +66,8 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
 
     async with Executor(task, sandbox, noting, secrets.token_hex(16)) as executor:
         examples = read_examples(task.requirement)
+        for line in task.notes:
+            noting(Noted(line))
         for line in examples.left_out:
             noting(Noted(f"An example that cannot be read with certainty is left out: {line[:200]}"))
         opened: dict[str, Model] = {}

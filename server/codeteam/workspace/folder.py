@@ -99,6 +99,15 @@ class Folder:
             scanned += seen
         return tuple(sorted(set(found[:limit])))
 
+    def unreadable(self) -> tuple[str, ...]:
+        """Ignore files, of those that were looked into, that cannot be read, and what that means."""
+        blind = sorted(folder for folder, spec in self._specs.items() if isinstance(spec, _Unreadable))
+        return tuple(
+            f"{f'{folder}/' if folder else ''}.gitignore cannot be read, "
+            "so nothing below its folder is shown to a model but what is open in the editor."
+            for folder in blind
+        )
+
     def _scan(self, folder: str, most: int) -> tuple[list[str], list[str], int]:
         below: list[str] = []
         files: list[str] = []

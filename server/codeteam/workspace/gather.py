@@ -7,6 +7,7 @@ import re
 import secrets
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from codeteam.domain.settings import Settings
@@ -66,7 +67,7 @@ def gather_task(
     selection, cursor_line = _within(text, selection, cursor_line)
     spot = selection or (Span(cursor_line, cursor_line) if cursor_line is not None else None)
     requirement = instruction.strip() or (words(relative, text, selection, cursor_line) if document else "")
-    prompts, _ = read_prompts(where, config or home, trusted=trusted and not alone)
+    prompts, unusable = read_prompts(where, config or home, trusted=trusted and not alone)
     task = Task(
         job=job,
         intent=intent,
@@ -77,6 +78,7 @@ def gather_task(
         enclosing=enclosing(relative, text, spot) if document and spot else None,
         complaints=complaints,
         prompts=prompts,
+        notes=unusable,
     )
     return task if where is None else _with_workspace(task, Folder(where, buffers, deepest=0 if alone else 24))
 
@@ -116,21 +118,14 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     near = _mentioned(task, resolver, listing)
     if document is None or is_prose(path):
         near += _packages(listing, tests)
-    return Task(
-        job=task.job,
-        intent=task.intent,
-        requirement=task.requirement,
-        settings=task.settings,
-        document=document,
-        selection=task.selection,
-        enclosing=task.enclosing,
+    return replace(
+        task,
         neighbours=needed_files(folder, resolver, document, near, tests_of(path, tests, listing)),
         listing=listing,
         tests_folder=tests,
         rules=_rules(folder),
         dependencies=dependencies(folder, pyproject, listing),
-        complaints=task.complaints,
-        prompts=task.prompts,
+        notes=(*task.notes, *folder.unreadable()),
     )
 
 
