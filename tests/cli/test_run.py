@@ -67,6 +67,16 @@ def test_the_json_object_has_the_documented_shape(place: Place) -> None:
     assert {"argv", "exit_code", "timed_out", "seconds", "output_tail"} <= set(evidence["runs"][0])
 
 
+def test_git_takes_the_patch_of_a_file_with_a_byte_order_mark(place: Place) -> None:
+    path = place.write("slug.py", '\ufeff"""Slugs."""\n\n\ndef slug(text: str) -> str: ...\n')
+    replies = place.script(slug_replies())
+    done = place.run("run", "--file", "slug.py", ASK, "--require", "draft", "--model", replies)
+    assert done.code == 0, done.err
+    assert '\n \ufeff"""Slugs."""\n' in done.out or '\n-\ufeff"""Slugs."""\n' in done.out
+    subprocess.run(["git", "apply", "-"], cwd=place.workspace, input=done.out.encode(), check=True)
+    assert path.read_bytes().startswith(b'\xef\xbb\xbf"""')
+
+
 def test_files_of_the_users_that_cannot_be_used_are_named(place: Place) -> None:
     prompts = place.folder / "config" / "prompts"
     prompts.mkdir(parents=True)

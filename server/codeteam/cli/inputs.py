@@ -95,13 +95,14 @@ def read_requirement(name: str) -> str:
         text = _decoded(content, "Standard input")
     else:
         text = _text_of(Path(name).expanduser())
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise BadInput(f"{_called(name)} is empty.", "Write down what you want, in words.")
     return text
 
 
 def read_document(given: str, root: Path) -> Document:
-    """`PATH` or `PATH:START-END` (or `PATH:LINE`), lines from 1.
+    """`PATH` or `PATH:START-END` (or `PATH:LINE`), lines from 1; a byte order mark stays, for the patch needs it.
 
     Raises:
         BadInput: no such file, not text, too large, outside of the workspace, lines that are not there.
@@ -167,7 +168,7 @@ def _decoded(content: bytes, name: str) -> str:
     if b"\0" in content:
         raise BadInput(f"{name} is a binary file.", "Give a text file in UTF-8.")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{name} is not UTF-8 text (line {line}).", "Convert it to UTF-8.") from None
