@@ -69,6 +69,7 @@ def test_with_the_workers_part_a_worker_runs_beside_the_source_that_the_extensio
     subprocess.run([find_uv_bin(), "pip", "check", "--quiet", "--python", python], check=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "server"), "CODETEAM_HOME": str(tmp_path / "home")}
     env |= {"CODETEAM_CONFIG": str(tmp_path / "config"), "CODETEAM_MODEL": "", "DOCKER_HOST": "unix:///nothing.sock"}
+    env |= {"CODETEAM_PROVIDERS": "local anthropic"}  # the clients of all models are in the lock
     worker = subprocess.run(
         [python, "-P", "-s", "-m", "codeteam.worker"],
         env=env,
