@@ -414,6 +414,7 @@ class Client:
         if buffer is None:
             path = _path(uri)
             closed = Buffer(uri, "", path.read_bytes().decode() if path.exists() else "")
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(closed.replaced(edits, self.encoding).encode())
             return
         old = buffer.text

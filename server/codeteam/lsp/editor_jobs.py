@@ -24,7 +24,7 @@ from codeteam.lsp.document import key
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, Request, State
 from codeteam.lsp.job_news import tell_job
-from codeteam.lsp.progress import NoProgress, WorkDoneProgress, in_words
+from codeteam.lsp.progress import LogProgress, NoProgress, WorkDoneProgress, in_words
 from codeteam.workspace.configuration import workspace_settings
 
 log = logging.getLogger(__name__)
@@ -79,8 +79,11 @@ class EditorJobs:
         job = EditorJob(self._new_id(), request, place, self._configuration.settings, created=now)
         self._forget_old()
         self._jobs[job.id] = job
+        title, protocol = f"Codeteam: {request.title}", self._editor.protocol
         if self._editor.features.progress:
-            job.progress = WorkDoneProgress(self._editor.protocol, job=job.id, title=f"Codeteam: {request.title}")
+            job.progress = WorkDoneProgress(protocol, job=job.id, title=title)
+        else:
+            job.progress = LogProgress(protocol, title=title)
         job.work = asyncio.create_task(self._run(job), name=f"job {job.id}")
         return job
 

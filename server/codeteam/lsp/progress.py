@@ -25,13 +25,31 @@ class Progress(Shape):
 
 
 class NoProgress:
-    """For clients that cannot show it."""
+    """After the end."""
 
     def report(self, message: str) -> None:
         pass
 
     def end(self, message: str) -> None:
         pass
+
+
+class LogProgress:
+    """For clients that cannot show progress: a message that it begins, then lines in the client's log."""
+
+    def __init__(self, protocol: Protocol, *, title: str) -> None:
+        self._protocol = protocol
+        self._title = title
+        text = f"{title}: started. A code action of this file cancels it."
+        params = types.ShowMessageParams(type=types.MessageType.Info, message=text)
+        protocol.tell(types.WINDOW_SHOW_MESSAGE, params)
+
+    def report(self, message: str) -> None:
+        params = types.LogMessageParams(type=types.MessageType.Info, message=f"{self._title}: {_clip(message)}")
+        self._protocol.tell(types.WINDOW_LOG_MESSAGE, params)
+
+    def end(self, message: str) -> None:
+        self.report(message or "done")
 
 
 class WorkDoneProgress:
