@@ -142,7 +142,8 @@ def check(scenario: Scenario, played: Played) -> None:
       the error's message and hint), `stderr` (parts), `notes` (each a part of one of the evidence's notes).
     - `events`: names in this order, others may stand between. `absent`: names that do not occur. `replies`: calls by
       role. `told`: by an event's name, parts that its texts have; `untold`: that none has.
-    - `gates`: by name, whether it passed. `findings`: the rules, in order; `located`: by rule, path:first-last line.
+    - `gates`: by name, whether it passed. `findings`: the rules, in order; `located`: by rule, path:first-last line;
+      `related`: by rule, path:line of each place it points at; `fixes`: by rule, every suggestion that held.
     - `only`: the proposal's paths, all of them. `files`: by path, parts of the proposed text, `!` before a part that
       must not be there; or the whole text. `changes`: by path, the number of places (hunks of the patch) that change.
     - `disk`: the same for files of the workspace afterwards; without it the workspace must be as it was.
@@ -236,6 +237,11 @@ def _check_evidence(expect: dict[str, Any], result: dict[str, Any]) -> None:
     if "findings" in expect:
         assert [item["rule"] for item in found] == expect.pop("findings"), "findings"
     places = {item["rule"]: f"{item['path']}:{item['start_line']}-{item['end_line']}" for item in found}
+    if "fixes" in expect:
+        assert {item["rule"]: item["fix"].strip() for item in found if item["fix"]} == expect.pop("fixes"), "fixes"
+    for rule, wanted in expect.pop("related", {}).items():
+        pointed = [place for item in found if item["rule"] == rule for place in item["related"]]
+        assert [f"{place['path']}:{place['line']}" for place in pointed] == wanted, "related"
     for rule, place in expect.pop("located", {}).items():
         assert places.get(rule) == place, f"{rule} is at {places.get(rule)}, not at {place}"
 

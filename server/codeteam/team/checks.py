@@ -8,7 +8,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from codeteam.domain.diff import split_lines
@@ -32,6 +32,9 @@ _DEEPEST = 30
 _BLOCKING_RUFF = re.compile(r"(?:F|B|S|PLE)\d|E9")
 # Bandit rules that ask for a habit rather than point at a fault: shown, never a reason to send a draft back.
 _ADVICE = ("S101", "S311", "S404", "S603", "S607", "S110", "S112", "B008", "B904", "B905")
+_RUFF_PAGE = re.compile(r"https://docs\.astral\.sh/ruff/rules/[a-z0-9-]{1,80}/?")
+_MYPY_PAGES = "https://mypy.readthedocs.io/en/stable/_refs.html#code-"
+_MYPY_CODE = re.compile(r"[a-z][a-z-]{1,60}")
 _FOREIGN = re.compile(r"/(?:site-packages|dist-packages|typeshed|lib/python[\d.]*)/")
 _MISSING_STUBS = ("import-untyped", "import-not-found", "import")
 """What mypy says of packages that come without types: their matter, not the draft's."""
@@ -48,7 +51,9 @@ def ruff_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
         if path and isinstance(row, int):
             blocking = bool(_BLOCKING_RUFF.match(rule) and rule not in _ADVICE) or "syntax" in rule
             severity = Severity.ERROR if blocking else Severity.INFORMATION
-            found.append(_static(f"ruff/{rule}", severity, path, row, str(item.get("message", "")), texts))
+            finding = _static(f"ruff/{rule}", severity, path, row, str(item.get("message", "")), texts)
+            url = str(item.get("url") or "")
+            found.append(replace(finding, url=url) if _RUFF_PAGE.fullmatch(url) else finding)
     return tuple(found)
 
 
@@ -67,7 +72,8 @@ def mypy_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
         if path and isinstance(row, int) and row > 0:
             code = str(item.get("code") or "error")
             severity = Severity.INFORMATION if code in _MISSING_STUBS else Severity.ERROR
-            found.append(_static(f"mypy/{code}", severity, path, row, str(item.get("message", "")), texts))
+            finding = _static(f"mypy/{code}", severity, path, row, str(item.get("message", "")), texts)
+            found.append(replace(finding, url=f"{_MYPY_PAGES}{code}") if _MYPY_CODE.fullmatch(code) else finding)
     return tuple(found)
 
 

@@ -24,8 +24,10 @@ from codeteam.team.budget import Budget, uncounted, unpriced
 from codeteam.team.crew import Record, assemble
 from codeteam.team.examples import read_examples
 from codeteam.team.executor import Executor
+from codeteam.team.failing import with_failing_tests
 from codeteam.team.pipeline import pipeline
 from codeteam.team.splice import before_text
+from codeteam.team.suggestions import with_tried_suggestions
 
 _BOLD = 0.7
 """Temperature of a weak developer's further samples: pass@5 was measured there."""
@@ -87,6 +89,9 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
                 raise
             # What ran by then was worked for and paid for: it is proposed, below the quality asked for.
             stopped = Gate("sandbox" if isinstance(error, SandboxUnavailable) else "model", False, str(error))
+        if stopped is None:
+            await with_tried_suggestions(bench, budget.seconds_left)
+        bench.best = with_failing_tests(bench.best)
         return _finished(bench, stopped, budget, tuple(notes))
 
 
