@@ -118,6 +118,39 @@ async def test_an_empty_document_says_what_is_missing(client: Client) -> None:
     assert "write what you want" in action["disabled"]["reason"]
 
 
+async def test_comments_and_a_modules_docstring_ask_for_something_when_one_asks(client: Client) -> None:
+    uri = "file:///w/said.py"
+    client.open(uri, '"""A parser of dates.\n\nIt takes ISO 8601.\n"""\n\n# Reads a file of them.\nx = 1  # one\n')
+    implement = {f"{REWRITE}.implement"}
+    assert kinds(await client.code_actions(uri, at(2, 3), only=["refactor"])) == implement
+    assert kinds(await client.code_actions(uri, at(5, 3), only=["refactor"])) == implement
+    assert kinds(await client.code_actions(uri, at(6, 3), only=["refactor"])) == set()
+    assert kinds(await client.code_actions(uri, at(5, 3), triggerKind=2)) == set()
+    assert kinds(await client.code_actions(uri, at(2, 3), triggerKind=2)) == implement
+
+
+@pytest.mark.parametrize("body", ["pass", "...", "raise NotImplementedError", 'raise NotImplementedError("soon")'])
+async def test_each_way_to_write_a_stub_is_one(client: Client, body: str) -> None:
+    client.open("file:///w/stub.py", f"def stub():\n    {body}\n")
+    assert kinds(await client.code_actions("file:///w/stub.py", at(1, 6), triggerKind=2)) == {f"{REWRITE}.implement"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("import os\n", 0), ("x = 1\n\n\ny = 2\n", 1), ("@\n", 0), ("#!/usr/bin/env python3\nx = 1\n", 0)],
+)
+async def test_where_nothing_is_asked_for_nothing_is_offered_but_the_file(client: Client, text: str, line: int) -> None:
+    client.open("file:///w/quiet.py", text)
+    assert kinds(await client.code_actions("file:///w/quiet.py", at(line))) == WHOLE_FILE
+    assert kinds(await client.code_actions("file:///w/quiet.py", at(line), triggerKind=2)) == set()
+
+
+async def test_a_preprocessors_line_is_no_comment(client: Client) -> None:
+    client.open("file:///w/a.c", "#include <stdio.h>\n// reads a line\n", "c")
+    assert kinds(await client.code_actions("file:///w/a.c", at(0), only=["refactor"])) == set()
+    assert kinds(await client.code_actions("file:///w/a.c", at(1), only=["refactor"])) == {f"{REWRITE}.implement"}
+
+
 async def test_prose_can_be_implemented_and_nothing_else(client: Client) -> None:
     client.open("file:///w/idea.md", "# Idea\n\nA parser of dates.\n", "markdown")
     assert kinds(await client.code_actions("file:///w/idea.md", at(2, 0, 2, 5))) == {f"{REWRITE}.implement"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,101 @@ async def test_a_closed_file_is_compared_with_the_disk(tmp_path: Path, meanwhile
         let_go(tmp_path / "home")
         await client.job_state(job, state)
         assert (root / "b.py").read_text() == result
+
+
+def renamed(path: Path) -> None:
+    path.rename(path.with_name("renamed.py"))
+
+
+def made_read_only(path: Path) -> None:
+    path.chmod(0o444)
+
+
+def made_binary(path: Path) -> None:
+    path.write_bytes(b"\x00\xff")
+
+
+def made_a_link_out(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "says"),
+    [
+        (Path.unlink, "is no longer there"),
+        (renamed, "is no longer there"),
+        (made_binary, "no longer a text file"),
+        (made_read_only, "is read-only"),
+        (made_a_link_out, "has no place in the workspace"),
+    ],
+    ids=["deleted", "renamed", "binary", "read-only", "link"],
+)
+async def test_a_closed_file_that_cannot_be_changed_any_more_is_left_alone(
+    tmp_path: Path, meanwhile: Callable[[Path], None], says: str
+) -> None:
+    root, uri = workspace(tmp_path, "import b\n" + BEFORE)
+    (root / "b.py").write_text("B = 1\n")
+    async with playing(tmp_path / "home", GATE, proposed({"b.py": "B = 2\n"})) as client:
+        client.choose = lambda question: "Open proposal" if question["actions"][0]["title"] == "Open proposal" else None
+        await client.initialize(root)
+        client.open(uri, "import b\n" + BEFORE)
+        job = await started(client, uri)
+        await client.until(lambda: tasks(tmp_path / "home"), "task")
+        meanwhile(root / "b.py")
+        let_go(tmp_path / "home")
+        await client.job_state(job, "kept")
+        assert client.edits == []
+        question = await client.asked("window/showMessageRequest")
+        assert says in question["message"]
+        assert [action["title"] for action in question["actions"]] == ["Open proposal", "Rerun"]
+        await client.asked("window/showDocument")
+        assert "-B = 1\n+B = 2\n" in (tmp_path / "home" / "proposals" / f"{job}.patch").read_text()
+
+
+@pytest.mark.parametrize("meanwhile", [Path.unlink, renamed], ids=["deleted", "renamed"])
+async def test_the_document_itself_may_be_closed_and_gone_by_then(
+    tmp_path: Path, meanwhile: Callable[[Path], None]
+) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", GATE, proposed({"a.py": AFTER})) as client:
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        await client.until(lambda: tasks(tmp_path / "home"), "task")
+        client.close(uri)
+        meanwhile(root / "a.py")
+        await client.code_actions(uri, at(0))  # the server has seen it when it answers this
+        let_go(tmp_path / "home")
+        await client.job_state(job, "kept")
+        assert client.edits == []
+        assert not (root / "a.py").exists()
+        assert "is no longer there" in (await client.asked("window/showMessageRequest"))["message"]
+
+
+async def test_a_new_file_is_not_made_in_a_folder_that_is_read_only(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    (root / "sealed").mkdir()
+    (root / "sealed").chmod(0o555)
+    async with playing(tmp_path / "home", proposed(new={"sealed/deep/n.py": "x = 1\n"})) as client:
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "kept")
+        assert client.edits == []
+        assert "read-only" in (await client.asked("window/showMessageRequest"))["message"]
+
+
+async def test_an_open_document_is_the_editors_matter_even_when_its_file_is_read_only(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    (root / "a.py").chmod(0o444)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER})) as client:
+        client.accept = lambda _: {"applied": False, "failureReason": "a.py is read-only"}
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        await client.job_state(job, "kept")
+        assert "a.py is read-only" in (await client.notified("window/logMessage"))["message"]
+        assert client.buffers[uri].text == BEFORE
 
 
 async def test_a_new_file_never_replaces_one_that_has_come_meanwhile(tmp_path: Path) -> None:

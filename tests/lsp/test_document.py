@@ -54,6 +54,40 @@ def test_edits_have_the_same_effect_as_in_the_editor(text: str, encoding: Encodi
         assert ours.lines == document(theirs.text).lines
 
 
+def naive(text: str, line: int, column: int, encoding: str) -> int:
+    """Where any position lies, by encoding everything: drawn into its line, and down to a character's start."""
+    starts = [0] + [match.end() for match in re.finditer(r"\r\n|\r|\n", text)]
+    if line >= len(starts):
+        return len(text)
+    content = re.split(r"\r|\n", text[starts[line] :], maxsplit=1)[0]
+    codec, unit = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[encoding]
+    fitting = [
+        number
+        for number in range(len(content) + 1)
+        if len(content[:number].encode(codec, "surrogatepass")) <= column * unit
+    ]
+    return starts[line] + fitting[-1]
+
+
+ANY_TEXT = st.text(st.sampled_from("ab \t\n\r\x0c\x0b\x85\u2028\u2029é€😀\ud800\udfff"), max_size=25)
+ANY_PLACE = st.tuples(*[st.integers(0, 8)] * 4)
+
+
+@settings(max_examples=500)
+@given(ANY_TEXT, ENCODINGS, st.lists(st.tuples(ANY_PLACE, ANY_TEXT), min_size=1, max_size=4))
+def test_any_range_is_drawn_into_the_text(
+    text: str, encoding: Encoding, edits: list[tuple[tuple[int, int, int, int], str]]
+) -> None:
+    """Lines and columns beyond the end, inside of a character, inverted; half characters, as JSON can hold them."""
+    ours, theirs = document(text, encoding), text
+    for place, new in edits:
+        first, last = (naive(theirs, *ends, str(encoding)) for ends in (place[:2], place[2:]))
+        theirs = theirs[:first] + new + theirs[max(first, last) :]  # an end before its start selects nothing
+        ours.change(replace(*place, text=new))
+        assert ours.text == theirs
+        assert ours.lines == document(theirs).lines
+
+
 def test_a_column_past_the_end_means_the_end_of_the_line() -> None:
     ours = document("one\r\ntwo\n")
     ours.change(replace(0, 99, 0, 99, text="!"))

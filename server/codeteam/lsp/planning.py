@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,9 @@ def _new(target: Target) -> FileEdit | Blocked | None:
     elif target.path is not None and (target.path.exists() or target.path.is_symlink()):
         present = read_text(target.path, _LARGEST)
     else:
+        there = None if target.path is None else next(path for path in target.path.parents if path.exists())
+        if there is not None and (not there.is_dir() or _is_read_only(there)):
+            return Blocked(change.path, "cannot be made in its folder, which is read-only or no folder")
         return FileEdit(target.uri, None, None, change.text)
     return None if present == change.text else Blocked(change.path, "exists already")
 
@@ -112,6 +116,8 @@ def _changed(target: Target) -> FileEdit | Blocked | None:
         now = read_text(target.path, _LARGEST) if target.path is not None else None
     if now is None:
         return Blocked(change.path, "is no longer there, or no longer a text file")
+    if target.current is None and target.path is not None and _is_read_only(target.path):
+        return Blocked(change.path, "is read-only")
     result = merge(target.base, now, keep_line_ends(target.base, change.text))
     if isinstance(result, Conflict):
         return Blocked(change.path, f"was changed meanwhile in the same place ({_lines(result)})")
@@ -119,6 +125,11 @@ def _changed(target: Target) -> FileEdit | Blocked | None:
         return None
     version = target.current.version if target.current else None
     return FileEdit(target.uri, version, now, result.text, merged=now != target.base)
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nobody may write, or not we; by its mode too, for to root all is allowed, and editors go by the mode."""
+    return not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK)
 
 
 def _lines(conflict: Conflict) -> str:
