@@ -93,6 +93,7 @@ class RecordedEngine:
 async def _main(home: Path) -> None:
     history = History(home)
     parts = Composition(
+        load=lambda: None,
         make_engine=lambda settings: RecordedEngine(home, settings.jobs, history),
         history=lambda: history,
         new_id=lambda: secrets.token_hex(6),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lsp.client import PATIENCE, Client, ServerError, at
-from tests.lsp.playing import HOLD, playing
+from tests.lsp.playing import HOLD, playing, tasks
 
 URI = "file:///w/a.py"
 
@@ -159,6 +159,7 @@ async def test_the_end_of_input_ends_the_server_and_its_jobs(tmp_path: Path) -> 
         client.open(URI, "x = 1\n")
         argument = {"uri": URI, "version": 1, "range": at(0, 0, 0, 5)}
         await client.execute("codeteam.refactor", argument)
+        await client.until(lambda: tasks(tmp_path / "home"), "task")
         assert client.process.stdin is not None
         client.process.stdin.close()
         assert await client.ended() == 1
@@ -198,6 +199,7 @@ async def test_the_editors_death_ends_the_server(tmp_path: Path) -> None:
 async def test_a_terminated_server_says_goodbye_to_its_engine(tmp_path: Path) -> None:
     async with playing(tmp_path / "home", HOLD) as client:
         await client.initialize()
+        await client.until((tmp_path / "home" / "log").exists, "engine")
         client.process.terminate()
         assert await client.ended() == 1
         assert "closed" in (tmp_path / "home" / "log").read_text().split()

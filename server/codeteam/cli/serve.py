@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
+import importlib
 import logging
 import os
 import secrets
@@ -55,12 +56,17 @@ def composition(environ: Mapping[str, str]) -> Composition:
 
         return History(home)
 
+    def load() -> None:
+        importlib.import_module("codeteam.jobs.supervisor")
+        importlib.import_module("codeteam.jobs.history")
+
     def make_engine(chosen: Settings) -> Engine:
         from codeteam.jobs.supervisor import WorkerEngine  # noqa: PLC0415
 
         return WorkerEngine(home=home, environ=environ, history=history(), jobs=chosen.jobs)
 
     return Composition(
+        load=load,
         make_engine=make_engine,
         history=history,
         new_id=lambda: secrets.token_hex(6),

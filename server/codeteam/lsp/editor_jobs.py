@@ -46,14 +46,14 @@ class EditorJobs:
         self,
         *,
         editor: Editor,
-        engine: Engine,
+        engine: Callable[[], Awaitable[Engine]],
         configuration: Configuration,
         availability: Availability,
         deliver: Deliver,
         new_id: Callable[[], str],
         clock: Callable[[], float],
     ) -> None:
-        """`clock` gives seconds since the epoch."""
+        """`engine` gives the engine once it is loaded; `clock` seconds since the epoch."""
         self._editor = editor
         self._engine = engine
         self._configuration = configuration
@@ -68,7 +68,8 @@ class EditorJobs:
 
     async def warm(self) -> None:
         """Load what the first job needs; a start-up that waited for it would be a third longer."""
-        await asyncio.gather(self._engine.warm(self._configuration.settings), asyncio.to_thread(_load_gathering))
+        engine = await self._engine()
+        await asyncio.gather(engine.warm(self._configuration.settings), asyncio.to_thread(_load_gathering))
 
     def start(self, request: Request) -> EditorJob:
         """Begin a job; returns at once."""
@@ -145,15 +146,16 @@ class EditorJobs:
     async def _work(self, job: EditorJob) -> Event:
         """The job in the engine, to its last event."""
         job.settings = await self._configuration.settled()
+        engine = await self._engine()
         async with self._turn:  # jobs reach the engine in the order they were asked for
             task, problems = await asyncio.to_thread(self._gather, job, self._editor.buffers(job.place.root))
             if job.stopping:
                 return Cancelled()
-            await self._engine.submit(task, job.workspace)
+            await engine.submit(task, job.workspace)
         if job.stopping:
-            await self._engine.cancel(job.id)
+            await engine.cancel(job.id)
         self._tell_problems(problems)
-        async for event in self._engine.events(job.id):
+        async for event in engine.events(job.id):
             self._show(job, event)
             if isinstance(event, END):
                 return event
@@ -246,7 +248,7 @@ class EditorJobs:
 
     async def _stop(self, job: EditorJob) -> None:
         try:
-            await self._engine.cancel(job.id)
+            await (await self._engine()).cancel(job.id)
         except Exception:
             log.exception("job %s could not be cancelled", job.id)
         if job.work is not None:

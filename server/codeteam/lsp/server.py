@@ -18,6 +18,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
 from codeteam import __version__
+from codeteam.domain.errors import BadInput
 from codeteam.domain.settings import Settings
 from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
@@ -56,6 +57,8 @@ _ANSWER = 2.0
 class Composition:
     """What the server is given from outside."""
 
+    load: Callable[[], object]
+    """Imports what the engine needs, called in a thread: meanwhile commands are answered."""
     make_engine: Callable[[Settings], Engine]
     """Called once, inside the running loop, after the client has initialized."""
     new_id: Callable[[], str]
@@ -88,6 +91,8 @@ class Server(LanguageServer):
         self._board = FindingsBoard(self._editor, self._dismissals)
         self._lending = Lending(self._editor, self._configuration, self._title_of)
         self._engine: Engine | None = None
+        self._making = asyncio.Lock()
+        self._closed = False
         self._parts: tuple[EditorJobs, Commands] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._problems: list[str] = []
@@ -119,6 +124,7 @@ class Server(LanguageServer):
 
     async def close(self) -> None:
         """End every job and process, quickly; may be called again."""
+        self._closed = True
         for task in tuple(self._background):
             task.cancel()
         if self._parts is not None:
@@ -150,8 +156,6 @@ class Server(LanguageServer):
         )
 
     def _assemble(self) -> tuple[EditorJobs, Commands]:
-        self._engine = self._composition.make_engine(self._configuration.settings)
-        self._engine.answer = self._lending.answer
         delivery = Delivery(
             editor=self._editor,
             board=self._board,
@@ -160,7 +164,7 @@ class Server(LanguageServer):
         )
         jobs = EditorJobs(
             editor=self._editor,
-            engine=self._engine,
+            engine=self._made_engine,
             configuration=self._configuration,
             availability=self._availability,
             deliver=delivery.deliver,
@@ -169,6 +173,18 @@ class Server(LanguageServer):
         )
         commands = Commands(editor=self._editor, jobs=jobs, board=self._board, configuration=self._configuration)
         return jobs, commands
+
+    async def _made_engine(self) -> Engine:
+        """The engine, once it is loaded; raises BadInput when there will be none."""
+        async with self._making:
+            if self._engine is None and not self._closed:
+                await asyncio.to_thread(self._composition.load)
+            if self._closed:
+                raise BadInput("Codeteam is shutting down; no job is taken.")
+            if self._engine is None:
+                self._engine = self._composition.make_engine(self._configuration.settings)
+                self._engine.answer = self._lending.answer
+        return self._engine
 
     def _initialized(self, _: object) -> None:
         if self._editor.features.watch_configuration:
@@ -263,7 +279,7 @@ class Server(LanguageServer):
             self._editor.say(types.MessageType.Warning, error.message)
 
     def _ready(self) -> tuple[EditorJobs, Commands]:
-        """The parts that need an engine; not made before they are needed, so that initialize is answered first."""
+        """The parts that know what the editor can do; made when they are first needed."""
         if self._parts is None:
             self._parts = self._assemble()
         return self._parts
