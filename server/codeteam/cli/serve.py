@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
-import importlib
 import logging
 import os
 import secrets
@@ -57,8 +56,8 @@ def composition(environ: Mapping[str, str]) -> Composition:
         return History(home)
 
     def load() -> None:
-        importlib.import_module("codeteam.jobs.supervisor")
-        importlib.import_module("codeteam.jobs.history")
+        from codeteam.jobs.history import History  # noqa: F401, PLC0415
+        from codeteam.jobs.supervisor import WorkerEngine  # noqa: F401, PLC0415
 
     def make_engine(chosen: Settings) -> Engine:
         from codeteam.jobs.supervisor import WorkerEngine  # noqa: PLC0415
