@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import json
-import sys
 
 import pytest
 
-from tests.cli.command import APPROVED, PROGRAM, Place, fence
-from tests.models.endpoint import Endpoint, reply
+from tests.cli.command import APPROVED, Place, fence
+from tests.cli.served import run_served
 
 STUB = '''"""Prices."""
 
@@ -56,29 +53,14 @@ async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pyt
         "tester": [fence("tests/test_prices.py", TESTS)],
         "reviewer": [APPROVED],
     }
-    told: dict[str, list[str]] = {role: [] for role in replies}
-    numbers = itertools.count()
+    served = await run_served(place, replies, "run", "--file", "shop/prices.py:6-8", "--json")
+    done = served.done
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["quality"] == "production"
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        messages = server.requests[next(numbers)].body["messages"]  # answers begin in the order of the requests
-        role = next(role for role in replies if f"You are the {role} " in messages[0]["content"])
-        told[role].append(json.dumps(messages, ensure_ascii=False))
-        await reply(replies[role].pop(0))(reader, writer)
-
-    async with Endpoint([answer]) as server:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, *PROGRAM[1:], "run", "--file", "shop/prices.py:6-8", "--json"),
-            *("--model", "compatible/any", "--base-url", server.url),
-            cwd=place.workspace,
-            env=place.environ,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), 240)
-    assert process.returncode == 0, err.decode()
-    assert json.loads(out)["quality"] == "production"
-
+    told = {
+        role: [json.dumps(messages, ensure_ascii=False) for messages in asked] for role, asked in served.told.items()
+    }
     everything = "".join(text for texts in told.values() for text in texts)
     assert "hunter2" not in everything
     assert "two decimals" in told["tester"][0]
