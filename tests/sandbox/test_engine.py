@@ -88,6 +88,7 @@ async def test_containers_are_made_as_the_policy_says(docker: DockerSandbox, eng
     assert config["Labels"]["codeteam.job"] == "abcdefghijkl"
     assert config["Labels"][container.OWNER] == owner.this_process().label
     assert config["StdinOnce"] is True
+    assert config["StopSignal"] == "SIGKILL"
     assert config["Tty"] is False
     assert not await of_this_process(engine)
 

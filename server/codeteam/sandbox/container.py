@@ -90,6 +90,7 @@ class Container:
                 stdin_open=True,
                 tty=False,
                 detach=False,
+                stop_signal="SIGKILL",  # PID 1 hears no other, and an engine that starts again waits 10 s for it
                 network_disabled=True,
                 healthcheck={"test": ["NONE"]},
                 use_config_proxy=False,  # the user's proxy, with its password, is none of the program's business

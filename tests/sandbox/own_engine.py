@@ -1,0 +1,105 @@
+"""A Docker engine that a test may kill: a daemon of its own, with its own data, beside whatever else runs here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+START_SECONDS = 60.0
+
+
+class OwnEngine:
+    """A `dockerd` without network, started by root; `kill` leaves what a crash would leave, `start` goes on from it."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        """`folder` must be a short path, for the name of a socket below it may have no more than 107 bytes."""
+        assert len(str(folder)) < 70, f"{folder} is too long for a socket"
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.host = f"unix://{folder}/socket"
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        program = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin")
+        assert program, "dockerd is not installed: a test starts an engine of its own (Debian package docker.io)"
+        assert os.geteuid() == 0, "only root can start an engine of its own, which this test kills"
+        places = [
+            f"--{what}={self._folder / name}"
+            for what, name in (("data-root", "data"), ("exec-root", "run"), ("pidfile", "pid"))
+        ]
+        alone = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--containerd-namespace", self._folder.name]
+        argv = [program, "--host", self.host, *places, *alone, *self._options]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + START_SECONDS
+        while self.docker("version", check=False).returncode:
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise AssertionError((self._folder / "log").read_text()[-3000:])
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """As a crash of daemon and containerd would: containers and their keepers stay behind."""
+        assert self._process is not None
+        daemon = psutil.Process(self._process.pid)
+        both = [daemon, *(child for child in daemon.children() if child.name() == "containerd")]
+        for process in both:
+            process.kill()
+        self._process.wait()
+        psutil.wait_procs(both, 30)
+
+    def stop(self) -> None:
+        """End it with everything that it runs; what an engine that was killed left is ended by its successor."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        assert self._process is not None
+        for name in self.docker("ps", "-aq").stdout.split():
+            self.docker("rm", "-f", name, check=False)
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(60)
+
+    def unmount(self) -> None:
+        """Take away what engines that were killed had mounted, and what a test had mounted for them."""
+        mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for place in reversed(mounted):
+            if Path(place).is_relative_to(self._folder):
+                subprocess.run(["umount", "--lazy", place], check=True)
+
+    def docker(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """What the command line of Docker says of it."""
+        argv = ["docker", "--host", self.host, *args]
+        return subprocess.run(argv, capture_output=True, text=True, check=check, timeout=60)
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The daemon, and everything that runs below it or names its folder, shims included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if any(str(self._folder) in word for word in process.cmdline()):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+@contextmanager
+def own_engine(folder: Path, options: Sequence[str] = ()) -> Iterator[OwnEngine]:
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = OwnEngine(folder, options)
+    try:
+        engine.start()
+        try:
+            yield engine
+        finally:
+            engine.stop()
+    finally:
+        engine.unmount()
