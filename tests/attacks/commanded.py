@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,15 @@ CANARY = "canary-8c1f0b7e"
 """Stands in the environment of whoever starts an attack; to be seen nowhere else."""
 SECRETS = {name: f"{CANARY}-{name.lower()}" for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET", "MINE")}
 KEPT = 1 << 20
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([process.pid, os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024], file)
+"""
+"""Linux counts the memory of whoever starts a process as the process's own, until it has loaded its program: let that
+be little."""
 
 
 def secret_environ(place: Path) -> dict[str, str]:
@@ -77,8 +87,9 @@ class Ground:
         environ = self._environ(place)
         before = on_disk(place)
         command = [*PROGRAM, "sandbox", "run", "--timeout", str(attack.seconds), "--workdir", str(workdir)]
+        figures = self._folder / f"{attack.name}.json"
         with subprocess.Popen(
-            [*command, "--", "python3", "attack.py"],
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, figures, *command, "--", "python3", "attack.py"],
             cwd=place,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -86,12 +97,11 @@ class Ground:
             stderr=subprocess.PIPE,
         ) as process:
             streams = [_Beginning(stream) for stream in (process.stdout, process.stderr) if stream is not None]
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            process.wait()
             stdout, stderr = (stream.text() for stream in streams)
+        pid, code, memory = json.loads(figures.read_text("utf-8"))
         left = _new(before, on_disk(place))
-        memory = used.ru_maxrss * 1024
-        return Commanded(process.pid, process.returncode, stdout, stderr.decode("utf-8", "replace"), memory, left)
+        return Commanded(pid, code, stdout, stderr.decode("utf-8", "replace"), memory, left)
 
 
 def _new(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

@@ -29,7 +29,8 @@ class Dismissals:
         """`folder` is made when something is first dismissed."""
         self._folder = folder
         self._now: dict[Path | None, set[str]] = {}
-        self._writing: set[asyncio.Task[None]] = set()
+        self._unwritten: dict[Path, list[str]] = {}
+        self._writing: dict[Path, asyncio.Task[None]] = {}
 
     def of(self, workspace: Path | None) -> set[str]:
         """What was dismissed in a workspace, by any editor; where there is no workspace, in this session."""
@@ -40,19 +41,22 @@ class Dismissals:
         """Dismiss from now on; returns before it is written, see `written`."""
         self._now.setdefault(workspace, set()).add(fingerprint)
         if workspace is not None:
-            task = asyncio.create_task(self._remember(workspace, fingerprint), name=f"dismiss {fingerprint}")
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._unwritten.setdefault(workspace, []).append(fingerprint)
+            if workspace not in self._writing:
+                self._writing[workspace] = asyncio.create_task(self._remember(workspace), name="dismissals")
 
     async def written(self) -> None:
         """Wait until everything is on the disk."""
-        await asyncio.gather(*self._writing)
+        await asyncio.gather(*self._writing.values())
 
-    async def _remember(self, workspace: Path, fingerprint: str) -> None:
-        try:
-            await asyncio.to_thread(_write, self._path(workspace), fingerprint)
-        except OSError as error:  # a lock that cannot be had is one as well
-            log.warning("a dismissed finding is forgotten when this editor closes: %s", error)
+    async def _remember(self, workspace: Path) -> None:
+        """Write what there is, all at once, for every editor of the machine waits for the same lock."""
+        while fingerprints := self._unwritten.pop(workspace, []):
+            try:
+                await asyncio.to_thread(_write, self._path(workspace), fingerprints)
+            except OSError as error:  # a lock that cannot be had is one as well
+                log.warning("dismissed findings are forgotten when this editor closes: %s", error)
+        del self._writing[workspace]
 
     def _path(self, workspace: Path) -> Path:
         name = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:32]
@@ -69,12 +73,12 @@ def _read(path: Path) -> list[str]:
     return [line for line in text.split("\n") if _FINGERPRINT.fullmatch(line)]
 
 
-def _write(path: Path, fingerprint: str) -> None:
+def _write(path: Path, fingerprints: list[str]) -> None:
     from filelock import FileLock  # noqa: PLC0415 - only for who dismisses something
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(path.parent / ".lock", timeout=_PATIENCE):
-        lines = [*(line for line in _read(path) if line != fingerprint), fingerprint][-_MOST:]
+        lines = [*(line for line in _read(path) if line not in fingerprints), *dict.fromkeys(fingerprints)][-_MOST:]
         fresh = path.with_suffix(".new")
         fresh.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
         fresh.replace(path)
