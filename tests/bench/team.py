@@ -19,19 +19,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from autogen_core import CancellationToken
 from autogen_core.models import (
-    ChatCompletionClient,
     CreateResult,
     LLMMessage,
-    ModelCapabilities,
-    ModelInfo,
-    RequestUsage,
 )
-from autogen_core.tools import Tool, ToolSchema
-from pydantic import BaseModel
 
 from codeteam.domain.artifacts import Proposal
 from codeteam.domain.events import Proposed
@@ -40,6 +33,7 @@ from codeteam.domain.task import Intent, Task
 from codeteam.models.catalog import Model, Models
 from codeteam.models.script import ScriptClient
 from codeteam.models.steady import SteadyClient
+from codeteam.models.text_client import TextClient
 from codeteam.models.trouble import Provider
 from codeteam.sandbox.choose import open_sandbox
 from codeteam.sandbox.interface import (
@@ -73,65 +67,24 @@ class Tally:
     characters: int = 0
 
 
-class CountedClient(ChatCompletionClient):
+class CountedClient(TextClient):
     """Counts every call and what it carries, on the way to the recorded replies."""
 
     def __init__(self, inner: ScriptClient, tally: Tally) -> None:
+        super().__init__(inner.model_info)
         self._inner = inner
         self._tally = tally
 
     def for_role(self, role: str) -> CountedClient:
         return CountedClient(self._inner.for_role(role), self._tally)
 
-    async def create_stream(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
+    async def answer(
+        self, messages: Sequence[LLMMessage], cancellation: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         self._tally.calls += 1
         self._tally.characters += sum(len(message.content) for message in messages if isinstance(message.content, str))
-        async for piece in self._inner.create_stream(messages, cancellation_token=cancellation_token):
+        async for piece in self._inner.answer(messages, cancellation):
             yield piece
-
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        raise NotImplementedError("the team streams")
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    def actual_usage(self) -> RequestUsage:
-        return self._inner.actual_usage()
-
-    def total_usage(self) -> RequestUsage:
-        return self._inner.total_usage()
-
-    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return self._inner.count_tokens(messages)
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return self._inner.remaining_tokens(messages)
-
-    @property
-    def capabilities(self) -> ModelCapabilities:
-        return self._inner.capabilities
-
-    @property
-    def model_info(self) -> ModelInfo:
-        return self._inner.model_info
 
 
 class CountedModels(Models):

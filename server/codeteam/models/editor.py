@@ -7,58 +7,47 @@ messages nor schemas, and they often do not count.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Sequence
 
 from autogen_core import CancellationToken
 from autogen_core.models import (
     AssistantMessage,
-    ChatCompletionClient,
     CreateResult,
     LLMMessage,
-    ModelCapabilities,
     ModelInfo,
     RequestUsage,
 )
-from autogen_core.tools import Tool, ToolSchema
-from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.questions import Answer, Ask, Chat, Declined, Said, Why
+from codeteam.models.text_client import TextClient
 from codeteam.models.trouble import CallFailed, Symptoms, clean
 
 
-class EditorClient(ChatCompletionClient):
+class EditorClient(TextClient):
     """Asks one model of the editor; raises `ModelUnavailable` where asking again would not help."""
 
     def __init__(self, ask: Ask, model: str, temperature: float, info: ModelInfo, role: str = "") -> None:
         """`model` is the editor's name for it, empty for the one that the user has chosen."""
+        super().__init__(info)
         self._ask = ask
         self._model = model
         self._temperature = temperature
-        self._info = info
         self._role = role
 
     def for_role(self, role: str) -> EditorClient:
         return EditorClient(self._ask, self._model, self._temperature, self._info, role)
 
-    async def create_stream(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
+    async def answer(
+        self, messages: Sequence[LLMMessage], cancellation: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         label = f"the {self._role}" if self._role else "the team"
         chat = Chat(self._model, folded(messages), self._temperature, label)
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         asking = asyncio.ensure_future(self._ask(chat, pieces.put_nowait))
         asking.add_done_callback(lambda _: pieces.put_nowait(None))
-        if cancellation_token is not None:
-            cancellation_token.link_future(asking)
+        if cancellation is not None:
+            cancellation.link_future(asking)
         try:
             while (piece := await pieces.get()) is not None:
                 yield piece
@@ -67,19 +56,6 @@ class EditorClient(ChatCompletionClient):
             asking.cancel()  # which withdraws a question that is still open; before anything else is said of the job
             await asyncio.wait({asking})
         yield self._result(answer)
-
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        stream = self.create_stream(messages, cancellation_token=cancellation_token)
-        return [piece async for piece in stream if isinstance(piece, CreateResult)][-1]
 
     def _result(self, answer: Answer) -> CreateResult:
         if isinstance(answer, Declined):
@@ -98,29 +74,6 @@ class EditorClient(ChatCompletionClient):
         named = f"model {self._model}" if self._model else "model"
         said = clean(answer.message, ()) or words.format(named)
         return ModelUnavailable(said, hint, kind)
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    def actual_usage(self) -> RequestUsage:
-        return RequestUsage(prompt_tokens=0, completion_tokens=0)
-
-    def total_usage(self) -> RequestUsage:
-        return self.actual_usage()
-
-    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return 0
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return 0
-
-    @property
-    def capabilities(self) -> ModelCapabilities:
-        return ModelCapabilities(vision=False, function_calling=False, json_output=False)
-
-    @property
-    def model_info(self) -> ModelInfo:
-        return self._info
 
 
 def folded(messages: Sequence[LLMMessage]) -> tuple[tuple[str, str], ...]:

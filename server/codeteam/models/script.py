@@ -14,22 +14,19 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from autogen_core import CancellationToken
 from autogen_core.models import (
-    ChatCompletionClient,
     CreateResult,
     LLMMessage,
-    ModelCapabilities,
     ModelInfo,
     RequestUsage,
 )
-from autogen_core.tools import Tool, ToolSchema
-from pydantic import BaseModel
 
 from codeteam.domain.errors import BadInput, ModelUnavailable
+from codeteam.models.text_client import TextClient
 from codeteam.models.trouble import CallFailed, Symptoms
 
 ERRORS: Mapping[str, Symptoms] = {
@@ -74,13 +71,13 @@ def read_script(path: Path) -> Script:
     return _from_yaml(path, text)
 
 
-class ScriptClient(ChatCompletionClient):
+class ScriptClient(TextClient):
     """Plays one role of a script; `for_role` gives the others, which go on from where they stand."""
 
     def __init__(self, path: Path, script: Script, model_info: ModelInfo) -> None:
+        super().__init__(model_info)
         self._path = path
         self._script = script
-        self._info = model_info
         self._next: dict[str, int] = {}
         self._role = ""
 
@@ -104,21 +101,14 @@ class ScriptClient(ChatCompletionClient):
         self._next[self._role] = index + 1
         return entries[index]
 
-    async def create_stream(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
+    async def answer(
+        self, messages: Sequence[LLMMessage], cancellation: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         entry = self._take()
         if entry.delay:
             pause = asyncio.ensure_future(asyncio.sleep(entry.delay))
-            if cancellation_token is not None:
-                cancellation_token.link_future(pause)
+            if cancellation is not None:
+                cancellation.link_future(pause)
             await pause
         if entry.text:
             yield entry.text
@@ -129,42 +119,6 @@ class ScriptClient(ChatCompletionClient):
         tokens = entry.tokens or (-(-prompt // 4), -(-len(entry.text) // 4))
         usage = RequestUsage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
         yield CreateResult(finish_reason="stop", content=entry.text, usage=usage, cached=False)
-
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        stream = self.create_stream(messages, cancellation_token=cancellation_token)
-        return [piece async for piece in stream if isinstance(piece, CreateResult)][-1]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    def actual_usage(self) -> RequestUsage:
-        return RequestUsage(prompt_tokens=0, completion_tokens=0)
-
-    def total_usage(self) -> RequestUsage:
-        return self.actual_usage()
-
-    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return 0
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return 0
-
-    @property
-    def capabilities(self) -> ModelCapabilities:
-        return ModelCapabilities(vision=False, function_calling=False, json_output=True)
-
-    @property
-    def model_info(self) -> ModelInfo:
-        return self._info
 
 
 def _from_yaml(path: Path, text: str) -> Script:
