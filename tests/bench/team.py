@@ -120,19 +120,26 @@ class RecordingSandbox:
         self._tape = tape
         self.image = ""
 
-    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
+    async def prepare(
+        self, requirements: tuple[str, ...], language: str = "python"
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
         start = time.monotonic()
-        prepared = await self._real.prepare(requirements)
+        prepared = await self._real.prepare(requirements, language)
         self._tape.seconds += time.monotonic() - start
         self._tape.prepared.append(prepared)
         return prepared
 
     @asynccontextmanager
     async def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
+        self,
+        dependencies: DependencySet | None = None,
+        limits: Limits | None = None,
+        *,
+        job: str = "",
+        language: str = "python",
     ) -> AsyncIterator[Session]:
         start = time.monotonic()
-        async with self._real.open(dependencies, limits, job=job) as session:
+        async with self._real.open(dependencies, limits, job=job, language=language) as session:
             self._tape.seconds += time.monotonic() - start
             self._tape.image = self.image = session.image
             self._session = session
@@ -157,12 +164,19 @@ class PlayedSandbox:
         self._outcomes = iter(tape.outcomes)
         self.image = tape.image
 
-    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
+    async def prepare(
+        self, requirements: tuple[str, ...], language: str = "python"
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
         return next(self._prepared)
 
     @asynccontextmanager
     async def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
+        self,
+        dependencies: DependencySet | None = None,
+        limits: Limits | None = None,
+        *,
+        job: str = "",
+        language: str = "python",
     ) -> AsyncIterator[Session]:
         yield self
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from codeteam.domain.evidence import RunResult, TestReport
 from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.source import SourceFile
-from codeteam.team import checks
+from codeteam.team import checks, linters, reports
 from codeteam.team.replies import FindingReply
 
 TEXT = "import os\n\n\ndef f(x):\n    return x  # done\n"
@@ -50,7 +50,7 @@ def test_real_ruff_and_mypy(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    found = checks.ruff_findings(said.stdout, texts)
+    found = linters.ruff_findings(said.stdout, texts)
     assert {(item.rule, item.severity.value, item.start_line, item.quote) for item in found} == {
         ("ruff/F401", "error", 1, "import os"),
         ("ruff/S307", "error", 6, "        return eval(x)"),
@@ -65,7 +65,7 @@ def test_real_ruff_and_mypy(tmp_path: Path) -> None:
         timeout=300,
         check=False,
     )
-    assert {(item.rule, item.path, item.start_line) for item in checks.mypy_findings(said.stdout, texts)} == {
+    assert {(item.rule, item.path, item.start_line) for item in linters.mypy_findings(said.stdout, texts)} == {
         ("mypy/arg-type", "pkg/x.py", 6),
         ("mypy/return-value", "pkg/x.py", 8),
     }
@@ -92,7 +92,7 @@ def test_real_ruff_and_mypy(tmp_path: Path) -> None:
     ],
 )
 def test_which_rules_send_a_draft_back(code: str | None, severity: str) -> None:
-    (finding,) = checks.ruff_findings(ruff({"code": code}), {"x.py": TEXT})
+    (finding,) = linters.ruff_findings(ruff({"code": code}), {"x.py": TEXT})
     assert finding.severity.value == severity
 
 
@@ -118,14 +118,14 @@ def test_which_rules_send_a_draft_back(code: str | None, severity: str) -> None:
 def test_foreign_paths_are_not_ours(name: str, path: str) -> None:
     texts = {"x.py": TEXT, "src/x.py": TEXT}
     for found in (
-        checks.ruff_findings(ruff({"filename": name}), texts),
-        checks.mypy_findings(mypy({"file": name}), texts),
+        linters.ruff_findings(ruff({"filename": name}), texts),
+        linters.mypy_findings(mypy({"file": name}), texts),
     ):
         assert [item.path for item in found] == ([path] if path else [])
 
 
 def test_missing_stubs_are_not_the_drafts_fault() -> None:
-    found = checks.mypy_findings(
+    found = linters.mypy_findings(
         mypy({"code": "import-untyped"}, {"code": "arg-type"}, {"severity": "note"}), {"x.py": TEXT}
     )
     assert [item.severity.value for item in found] == ["information", "error"]
@@ -133,9 +133,9 @@ def test_missing_stubs_are_not_the_drafts_fault() -> None:
 
 @pytest.mark.parametrize("row", [0, 1, -5, 99, 10**30, True])
 def test_rows_that_are_not_there(row: int) -> None:
-    for finding in checks.ruff_findings(ruff({"location": {"row": row}}), {"x.py": TEXT, "y.py": ""}):
+    for finding in linters.ruff_findings(ruff({"location": {"row": row}}), {"x.py": TEXT, "y.py": ""}):
         assert 1 <= finding.start_line <= 5
-    assert checks.ruff_findings(ruff({"location": {"row": 3}}), {"x.py": ""})[0].start_line == 1
+    assert linters.ruff_findings(ruff({"location": {"row": 3}}), {"x.py": ""})[0].start_line == 1
 
 
 @pytest.mark.parametrize(
@@ -160,15 +160,15 @@ def test_rows_that_are_not_there(row: int) -> None:
     ],
 )
 def test_output_that_is_no_report(output: str) -> None:
-    assert checks.ruff_findings(output, {"x.py": TEXT}) == ()
-    assert checks.mypy_findings(output, {"x.py": TEXT}) == ()
+    assert linters.ruff_findings(output, {"x.py": TEXT}) == ()
+    assert linters.mypy_findings(output, {"x.py": TEXT}) == ()
 
 
 def test_a_list_that_is_cut_off_still_counts() -> None:
     whole = ruff(*({"location": {"row": row}} for row in range(1, 6)))
-    assert len(checks.ruff_findings(whole[:-30], {"x.py": TEXT})) == 4
-    assert len(checks.ruff_findings("warning: odd\n" + whole, {"x.py": TEXT})) == 5
-    assert len(checks.mypy_findings(mypy({}, {}, {})[:-5], {"x.py": TEXT})) == 2
+    assert len(linters.ruff_findings(whole[:-30], {"x.py": TEXT})) == 4
+    assert len(linters.ruff_findings("warning: odd\n" + whole, {"x.py": TEXT})) == 5
+    assert len(linters.mypy_findings(mypy({}, {}, {})[:-5], {"x.py": TEXT})) == 2
 
 
 _KEYS = ["filename", "file", "location", "row", "line", "code", "severity", "message"]
@@ -182,14 +182,14 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_any_json_is_read(value: object) -> None:
     text = json.dumps([value, {"filename": "x.py", "location": {"row": value}, "code": value, "message": value}])
-    checks.ruff_findings(text, {"x.py": TEXT})
-    checks.mypy_findings(
+    linters.ruff_findings(text, {"x.py": TEXT})
+    linters.mypy_findings(
         json.dumps({"file": "x.py", "line": value, "severity": "error", "message": value}), {"x.py": TEXT}
     )
 
 
 def test_words_cannot_steer_a_terminal() -> None:
-    (finding,) = checks.ruff_findings(
+    (finding,) = linters.ruff_findings(
         ruff({"message": "a\x1b[2Jb\u202ec\x07" + "d" * 9_000, "code": "E5\x1b"}), {"x.py": TEXT}
     )
     assert finding.message.startswith("a[2Jbcd")
@@ -353,7 +353,7 @@ FAILED = RunResult(("pytest",), 1)
 
 
 def report(xml: str, run: RunResult = OK, expected: frozenset[str] = frozenset()) -> TestReport:
-    return checks.read_report(run, xml.encode(), None, expected)
+    return reports.read_report(run, xml.encode(), None, expected)
 
 
 def suite(*cases: str) -> str:
@@ -384,11 +384,11 @@ def test_real_pytest_reports(tmp_path: Path) -> None:
     )
     run = RunResult(("pytest",), done.returncode)
     expected = frozenset({"test_a", "test_b", "test_c", "test_d", "test_f"})
-    read = checks.read_report(run, (tmp_path / "r.xml").read_bytes(), None, expected)
+    read = reports.read_report(run, (tmp_path / "r.xml").read_bytes(), None, expected)
     assert [read.count(word) for word in ("passed", "failed", "error", "skipped")] == [3, 2, 1, 1]
     assert (read.problem, read.ok) == ("", False)
     assert "assert {'x': 1} == {'x': 2}" in next(item.message for item in read.cases if item.name == "test_it::test_b")
-    assert checks.read_report(OK, (tmp_path / "r.xml").read_bytes(), None, expected | {"test_z"}).problem == ""
+    assert reports.read_report(OK, (tmp_path / "r.xml").read_bytes(), None, expected | {"test_z"}).problem == ""
 
 
 def test_what_is_expected_must_be_there() -> None:
@@ -431,10 +431,10 @@ def test_reports_that_are_not_believed(xml: str, run: RunResult, said: str) -> N
 
 
 def test_no_report_and_no_text() -> None:
-    assert "left no report" in checks.read_report(OK, None, None).problem
-    assert "cannot be read" in checks.read_report(OK, "<t/>".encode("utf-16"), None).problem
-    assert "cannot be read" in checks.read_report(OK, b"\xff\xfe\x00", None).problem
-    assert checks.read_report(OK, b"\xef\xbb\xbf" + suite(case("t")).encode(), None).ok
+    assert "left no report" in reports.read_report(OK, None, None).problem
+    assert "cannot be read" in reports.read_report(OK, "<t/>".encode("utf-16"), None).problem
+    assert "cannot be read" in reports.read_report(OK, b"\xff\xfe\x00", None).problem
+    assert reports.read_report(OK, b"\xef\xbb\xbf" + suite(case("t")).encode(), None).ok
 
 
 def test_skipped_is_not_passed() -> None:
@@ -472,4 +472,4 @@ def test_any_report_is_read_or_refused(xml: str) -> None:
     ],
 )
 def test_coverage(coverage: bytes | None, percent: float | None) -> None:
-    assert checks.read_report(OK, suite(case("t")).encode(), coverage).coverage == percent
+    assert reports.read_report(OK, suite(case("t")).encode(), coverage).coverage == percent

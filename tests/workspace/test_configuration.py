@@ -72,8 +72,8 @@ def test_every_kind_of_value_is_read() -> None:
         ({"maxSeconds": 10**400}, 'editor: "maxSeconds" must be a number of at least 0, not a huge number.'),
         ({"requireTests": "yes"}, 'editor: "requireTests" must be true or false, not "yes".'),
         ({"language": ["a"]}, 'editor: "language" must be a text of one line, at most 200 characters, not a list.'),
-        ({"language": "JavaScript"}, 'editor: "language" must be one of python, not "JavaScript".'),
-        ({"language": ""}, 'editor: "language" must be one of python, not "".'),
+        ({"language": "Cobol"}, 'editor: "language" must be one of python, javascript, typescript, not "Cobol".'),
+        ({"language": ""}, 'editor: "language" must be one of python, javascript, typescript, not "".'),
         (
             {"framework": "a\u2028b"},
             'editor: "framework" must be a text of one line, at most 200 characters, not "a?b".',

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-LANGUAGES = ("python",)
+from codeteam.domain.languages import TONGUES
+
+LANGUAGES = tuple(TONGUES)
 """What `Settings.language` may be: the languages that the sandbox has a row for."""
 
 
@@ -66,7 +68,9 @@ class Settings:
     """Every setting with its default: `codeteam.*` has the names in camelCase, the options in kebab-case."""
 
     language: str = _setting(
-        "python", f"Programming language of the code to write: {' or '.join(LANGUAGES)}.", tighten="taste"
+        "python",
+        f"Language of the code to write, where neither document nor requirement names a file: {', '.join(LANGUAGES)}.",
+        tighten="taste",
     )
     framework: str = _setting("", "Framework to build on, empty for none.", tighten="taste")
     style_guide: str = _setting("PEP8", "Style guide that the developer follows.", tighten="taste")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import container, image, owner, policy, prune
+from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
 from codeteam.sandbox.container import Container, Recipe
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
+from codeteam.sandbox.languages import LANGUAGES
+from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.session import Attendant, SupervisedSession
 from codeteam.sandbox.spares import Spares
+from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
 
 DEFAULT_LIMITS = Limits()
@@ -50,37 +52,55 @@ class DockerSandbox:
         self._owner = owner.this_process().label
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
+        self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
         self._volumes = Volumes(self._engine, cache=cache, owner=self._owner, runtime=runtime)
         self._spares = Spares(spares)
         self._running: set[Container] = set()
-        self._locks: dict[str, Lock] = {}
+        self._locks: dict[str, Lock | NpmLock] = {}
         self._targets: dict[str, Target] = {}
         self._pruned = False
 
-    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, problems = check(requirements)
+    async def prepare(
+        self, requirements: tuple[str, ...], language: str = "python"
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
+        row = LANGUAGES[language]
+        asked, problems = (npm.check if row.packages == "npm" else check)(requirements)
         if problems:
             return problems
         if not asked:
-            return DependencySet(key="")
+            return DependencySet(key="", language=language)
         found = await self._image()
-        lock = await self._resolver.lock(asked, await self._target(found))
-        if not isinstance(lock, Lock):
+        lock = await self._locked(asked, language, found)
+        if isinstance(lock, tuple):
             return lock
         self._locks[lock.key] = lock
-        await self._volumes.ensure(await self._parcel("deps", lock, found), found)
-        dependencies = DependencySet(key=lock.key, requirements=asked, locked=lock.packages)
-        parcels = await self._parcels(dependencies, found)
+        await self._volumes.ensure(await self._parcel(lock, found), found)
+        dependencies = DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language)
+        parcels = await self._parcels(dependencies, found, row.toolchain)
         await self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
         return dependencies
 
+    async def _locked(
+        self, asked: tuple[str, ...], language: str, found: Image
+    ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
+        target = await self._target(found)
+        if LANGUAGES[language].packages == "npm":
+            return await self._npm.lock(asked, target)
+        return await self._resolver.lock(asked, target)
+
     @asynccontextmanager
     async def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
+        self,
+        dependencies: DependencySet | None = None,
+        limits: Limits | None = None,
+        *,
+        job: str = "",
+        language: str = "python",
     ) -> AsyncIterator[Session]:
         limits = limits or self._limits
+        chain = LANGUAGES[language].toolchain
         found = await self._image()
-        parcels = await self._parcels(dependencies, found)
+        parcels = await self._parcels(dependencies, found, chain)
         recipe = self._recipe(found, parcels, limits, job)
 
         async def another() -> Attendant:
@@ -89,7 +109,11 @@ class DockerSandbox:
             return started.attendant
 
         session = SupervisedSession(
-            image=found.shown, first=await another(), another=another, limits=limits, env=policy.environment()
+            image=found.shown,
+            first=await another(),
+            another=another,
+            limits=limits,
+            env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
         )
         try:
             await self._stock(recipe, parcels)
@@ -152,26 +176,37 @@ class DockerSandbox:
             "The volumes of packages cannot be filled.", "Remove them with `codeteam sandbox prune --volumes`."
         )
 
-    async def _parcels(self, dependencies: DependencySet | None, found: Image) -> tuple[Parcel, ...]:
-        text = files("codeteam.sandbox").joinpath("tools.lock").read_text("utf-8")
-        parcels = [await self._parcel("tools", Lock.of(text, await self._target(found)), found)]
+    async def _parcels(self, dependencies: DependencySet | None, found: Image, chain: Toolchain) -> tuple[Parcel, ...]:
+        target = await self._target(found)
+        tools = toolchains.tool_set(chain, target)
+
+        async def unpack(folder: Path) -> None:
+            await toolchains.unpack(tools, target, folder, resolver=self._resolver, npm=self._npm, own=False)
+
+        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack)]
         if dependencies is not None and dependencies.key:
-            parcels.append(await self._parcel("deps", await self._lock_of(dependencies, found), found))
+            parcels.append(await self._parcel(await self._lock_of(dependencies, found), found))
         return tuple(parcels)
 
-    async def _parcel(self, kind: str, lock: Lock, found: Image) -> Parcel:
+    async def _parcel(self, lock: Lock | NpmLock, found: Image) -> Parcel:
+        """A job's own packages."""
         target = await self._target(found)
 
         async def unpack(folder: Path) -> None:
-            await self._resolver.install(lock, target, folder, own_copies=False)
+            if isinstance(lock, NpmLock):
+                await self._npm.install(lock, target, folder)
+            else:
+                await self._resolver.install(lock, target, folder, own_copies=False)
 
-        return Parcel(kind, lock.key, policy.TOOLS if kind == "tools" else policy.DEPENDENCIES, unpack)
+        if isinstance(lock, NpmLock):
+            return Parcel("npm", lock.key, policy.NODE_MODULES, unpack)
+        return Parcel("deps", lock.key, policy.DEPENDENCIES, unpack)
 
-    async def _lock_of(self, dependencies: DependencySet, found: Image) -> Lock:
+    async def _lock_of(self, dependencies: DependencySet, found: Image) -> Lock | NpmLock:
         """The lock of a set that this sandbox prepared, or another process before it."""
         if dependencies.key not in self._locks:
-            lock = await self._resolver.lock(dependencies.requirements, await self._target(found))
-            if not isinstance(lock, Lock):
+            lock = await self._locked(dependencies.requirements, dependencies.language, found)
+            if isinstance(lock, tuple):
                 raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
             self._locks[dependencies.key] = lock
         return self._locks[dependencies.key]

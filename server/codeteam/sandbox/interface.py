@@ -70,10 +70,12 @@ class DependencySet:
     """Packages made ready to be mounted read-only."""
 
     key: str
-    """Content hash of lock, Python and platform; empty for no packages."""
+    """Content hash of lock and platform; empty for no packages."""
     requirements: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
-    """`name==version` of everything in it."""
+    """`name==version` of everything in it; `name@version` where the index is npm's."""
+    language: str = "python"
+    """Whose packages these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +109,24 @@ class Session(Protocol):
 class Sandbox(Protocol):
     """Makes sessions."""
 
-    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
-        """Resolve and fetch packages outside the sandbox, wheels only, cached by content.
+    async def prepare(
+        self, requirements: tuple[str, ...], language: str = "python"
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
+        """Resolve and fetch packages outside the sandbox, cached by content; nothing of them is run.
 
         Raises:
             SandboxUnavailable: the index or the engine cannot be reached, the disk is full.
         """
 
     def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
+        self,
+        dependencies: DependencySet | None = None,
+        limits: Limits | None = None,
+        *,
+        job: str = "",
+        language: str = "python",
     ) -> AbstractAsyncContextManager[Session]:
-        """A fresh session; the tools of `codeteam.sandbox.languages` (pytest, coverage, ruff, mypy) are in it.
+        """A fresh session; the toolchain that `codeteam.sandbox.languages` names for the language is in it.
 
         `job` is the job's identifier, for labels. Without `limits`, those that the settings gave to this sandbox.
 

@@ -1,12 +1,18 @@
 """What the sandbox knows of each programming language: one row a language, with builders of command lines.
 
 The command lines work in every sandbox: `python3` and `ruff` are found on the PATH, tools through `CODETEAM_TOOLS`.
+Python's builders are here; those of another language have a module of its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from codeteam.domain.languages import TONGUES, Tongue, tongue_of
+from codeteam.sandbox import javascript
+from codeteam.sandbox.program import Program
+from codeteam.sandbox.toolchains import NODE, PYTHON, Toolchain
 
 REPORT = ".codeteam/report.xml"
 """Where the test runner writes its JUnit report, in the work folder."""
@@ -28,20 +34,52 @@ are there to be read; started with `-I`, Python runs none of their start-up file
 class Language:
     """A row of the table."""
 
-    name: str
-    endings: tuple[str, ...]
+    tongue: Tongue
+    """Its names, and how its files look."""
+    toolchain: Toolchain
+    """What its commands need."""
+    packages: str
+    """Whose index a job's own packages come from: "pypi", "npm", or "" where there is no such step yet."""
     run_argv: Callable[[str], tuple[str, ...]]
     """The command that runs the program at a path."""
+    load: Callable[[Sequence[str], str, str], Program] | None
+    """From files, a marker's path and its text, what loads (or compiles) every file and then writes the marker. None
+    for Python, whose files are modules with names that the team works out."""
+    ran: str
+    """What it means that `load` ended well, for the evidence."""
     test_argv: Callable[[Sequence[str], str, Sequence[str]], tuple[str, ...]]
     """From test files, the report's path and what coverage is measured of (none for no coverage)."""
+    report: str
+    """What the test runner's report is: "junit"."""
+    family: frozenset[str]
+    """Languages whose files its commands take too, its own among them."""
+    coverage: str
+    """Where the coverage report is written, in the work folder; empty where coverage is not measured."""
     lint_argvs: Callable[[Sequence[str]], tuple[tuple[str, tuple[str, ...]], ...]]
     """From files, the name and the command of each static check."""
     tidy_argvs: Callable[[Sequence[str], str], tuple[tuple[str, ...], ...]]
     """From files and the style guide, the commands that put new files into the form an editor saves them in."""
-    undefined_argv: Callable[[Sequence[str]], tuple[str, ...]]
-    """From files, the command that fails when one uses a name that is defined nowhere."""
-    path_variable: str
-    """Environment variable of folders that imports are looked for in."""
+    undefined_argv: Callable[[Sequence[str]], tuple[str, ...]] | None = None
+    """From files, the command that fails when one uses a name that is defined nowhere; None where nothing asks."""
+    path_variable: str = ""
+    """Environment variable of folders that imports are looked for in; empty where imports name files."""
+    scaffold: Callable[[Collection[str]], Mapping[str, bytes]] = lambda _: {}
+    """From the paths that are there, files that its commands need beside them; never a part of a proposal."""
+    unmeasured: tuple[str, ...] = ()
+    """What Python's jobs are judged by and this language's are not yet, in words for the evidence."""
+
+    @property
+    def name(self) -> str:
+        return self.tongue.name
+
+    def takes(self, path: str) -> bool:
+        """Whether a file holds code that its commands run and check."""
+        tongue = tongue_of(path)
+        return tongue is not None and tongue.name in self.family and not path.endswith(tongue.declarations)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        return self.tongue.endings
 
 
 def python_run(path: str) -> tuple[str, ...]:
@@ -98,16 +136,42 @@ def python_undefined(paths: Sequence[str]) -> tuple[str, ...]:
     return ("ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821,F822,F405,E9", "--", *paths)
 
 
+_PYTHON = Language(
+    tongue=TONGUES["python"],
+    toolchain=PYTHON,
+    packages="pypi",
+    run_argv=python_run,
+    load=None,
+    ran="every module imports and runs",
+    test_argv=python_test,
+    report="junit",
+    family=frozenset({"python"}),
+    coverage=COVERAGE,
+    lint_argvs=python_lint,
+    tidy_argvs=python_tidy,
+    undefined_argv=python_undefined,
+    path_variable="PYTHONPATH",
+)
+_JAVASCRIPT = Language(
+    tongue=TONGUES["javascript"],
+    toolchain=NODE,
+    packages="npm",
+    run_argv=javascript.run,
+    load=javascript.load,
+    ran="every module imports and runs",
+    test_argv=javascript.test,
+    report="junit",
+    family=frozenset({"javascript", "typescript"}),
+    coverage=javascript.COVERAGE,
+    lint_argvs=javascript.lint,
+    tidy_argvs=javascript.tidy,
+)
 LANGUAGES = {
-    "python": Language(
-        name="python",
-        endings=(".py", ".pyi"),
-        run_argv=python_run,
-        test_argv=python_test,
-        lint_argvs=python_lint,
-        tidy_argvs=python_tidy,
-        undefined_argv=python_undefined,
-        path_variable="PYTHONPATH",
+    row.name: row
+    for row in (
+        _PYTHON,
+        _JAVASCRIPT,
+        replace(_JAVASCRIPT, tongue=TONGUES["typescript"], lint_argvs=javascript.lint_typed),
     )
 }
 """By the name in `Settings.language`."""

@@ -19,13 +19,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import owner
+from codeteam.sandbox import npm, owner, toolchains
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
 from codeteam.sandbox.interface import (
     Command,
@@ -36,9 +36,12 @@ from codeteam.sandbox.interface import (
     Outcome,
     Session,
 )
+from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.locks import locked
+from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.protocol import ProtocolError
 from codeteam.sandbox.session import Attendant, SupervisedSession
+from codeteam.sandbox.toolchains import ToolSet
 
 IMAGE = "local (not isolated)"
 DEFAULT_LIMITS = Limits()
@@ -65,35 +68,45 @@ class LocalSandbox:
         self._limits = limits
         self._wrapper = _bubblewrap(environ) if bubblewrap else None
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
+        self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
         self._target = Target(platform.python_version())
         self._bodies: set[LocalBody] = set()
 
-    async def prepare(self, requirements: tuple[str, ...]) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, problems = check(requirements)
+    async def prepare(
+        self, requirements: tuple[str, ...], language: str = "python"
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
+        asked, problems = (npm.check if LANGUAGES[language].packages == "npm" else check)(requirements)
         if problems:
             return problems
         if not asked:
-            return DependencySet(key="")
-        lock = await self._resolver.lock(asked, self._target)
-        if not isinstance(lock, Lock):
+            return DependencySet(key="", language=language)
+        lock = await self._locked(asked, language)
+        if isinstance(lock, tuple):
             return lock
         await self._unpacked(lock)
-        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages)
+        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language)
 
     @asynccontextmanager
     async def open(
-        self, dependencies: DependencySet | None = None, limits: Limits | None = None, *, job: str = ""
+        self,
+        dependencies: DependencySet | None = None,
+        limits: Limits | None = None,
+        *,
+        job: str = "",
+        language: str = "python",
     ) -> AsyncIterator[Session]:
         del job
         if sys.platform == "win32":
             raise SandboxUnavailable("The local sandbox needs Linux or macOS.", "Use Docker instead.")
         limits = limits or self._limits
-        tools = Lock.of(files("codeteam.sandbox").joinpath("tools.lock").read_text("utf-8"), self._target)
-        packages = [await self._unpacked(tools)]
+        chain = LANGUAGES[language].toolchain
+        packages = [await self._tools(toolchains.tool_set(chain, self._target))]
         if dependencies is not None and dependencies.key:
             packages.insert(0, await self._again(dependencies))
         await asyncio.to_thread(prune_scratch, self._scratch)
         place = await asyncio.to_thread(_make_scratch, self._scratch)
+        if LANGUAGES[language].packages == "npm" and len(packages) > 1:
+            (place / "node_modules").symlink_to(packages[0])
 
         async def another() -> Attendant:
             body = LocalBody(place, _supervisor(place, packages, self._wrapper))
@@ -106,8 +119,8 @@ class LocalSandbox:
                 first=await another(),
                 another=another,
                 limits=limits,
-                env=_environment(place, packages),
-                rlimits=_rlimits(limits),
+                env=toolchains.environment(chain, str(packages[-1]), _environment(place, packages)),
+                rlimits=_rlimits(limits, chain.reserves),
             )
             try:
                 yield _Local(session)
@@ -121,21 +134,43 @@ class LocalSandbox:
             await body.destroy()
         self._bodies.clear()
 
+    async def _locked(self, asked: tuple[str, ...], language: str) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
+        if LANGUAGES[language].packages == "npm":
+            return await self._npm.lock(asked, self._target)
+        return await self._resolver.lock(asked, self._target)
+
     async def _again(self, dependencies: DependencySet) -> Path:
-        lock = await self._resolver.lock(dependencies.requirements, self._target)
-        if not isinstance(lock, Lock):
+        lock = await self._locked(dependencies.requirements, dependencies.language)
+        if isinstance(lock, tuple):
             raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
         return await self._unpacked(lock)
 
-    async def _unpacked(self, lock: Lock) -> Path:
+    async def _unpacked(self, lock: Lock | NpmLock) -> Path:
         """The folder of a lock's packages, whole or absent."""
-        folder = self._cache / "packages" / lock.key
+
+        async def fill(folder: Path) -> None:
+            if isinstance(lock, NpmLock):
+                await asyncio.to_thread(folder.mkdir)
+                await self._npm.install(lock, self._target, folder)
+            else:
+                await self._resolver.install(lock, self._target, folder, own_copies=True)
+
+        return await self._filled(lock.key, fill)
+
+    async def _tools(self, tools: ToolSet) -> Path:
+        async def fill(folder: Path) -> None:
+            await toolchains.unpack(tools, self._target, folder, resolver=self._resolver, npm=self._npm, own=True)
+
+        return await self._filled(tools.key, fill)
+
+    async def _filled(self, key: str, fill: Callable[[Path], Awaitable[None]]) -> Path:
+        folder = self._cache / "packages" / key
         if folder.is_dir():
             return folder
         async with locked(folder.with_suffix(".lock")):
             if not folder.is_dir():
                 with tempfile.TemporaryDirectory(dir=folder.parent, prefix="filling-") as place:
-                    await self._resolver.install(lock, self._target, Path(place, "packages"), own_copies=True)
+                    await fill(Path(place, "packages"))
                     await asyncio.to_thread(_finish, Path(place, "packages"), folder)
         return folder
 
@@ -245,10 +280,10 @@ def _environment(place: Path, packages: list[Path]) -> dict[str, str]:
     }
 
 
-def _rlimits(limits: Limits) -> dict[str, int]:
+def _rlimits(limits: Limits, reserves: int) -> dict[str, int]:
     values = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": limits.disk, "RLIMIT_NOFILE": 1024}
     if sys.platform == "linux":
-        values |= {"RLIMIT_DATA": limits.memory, "RLIMIT_NPROC": _tasks_of_this_user() + limits.processes}
+        values |= {"RLIMIT_DATA": limits.memory + reserves, "RLIMIT_NPROC": _tasks_of_this_user() + limits.processes}
     return values
 
 

@@ -12,6 +12,8 @@ from codeteam.sandbox.interface import Limits
 
 WORK = "/work"
 DEPENDENCIES = "/opt/deps"
+NODE_MODULES = "/node_modules"
+"""Packages of npm: programs in the work folder find them by walking upwards."""
 TOOLS = "/opt/tools"
 MARKER = ".codeteam-complete"
 """File in a volume of packages whose text is the volume's key once everything is in it."""

@@ -1,100 +1,29 @@
-"""Reads what static checkers and test runners report. Their output comes out of the sandbox: untrusted."""
+"""Findings: where in the code they are, and which of them a user is shown."""
 
 from __future__ import annotations
 
-import io
-import json
 import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from xml.etree import ElementTree
+from dataclasses import dataclass
 
 from codeteam.domain.diff import split_lines
-from codeteam.domain.evidence import RunResult, TestCase, TestReport
 from codeteam.domain.findings import Finding, Severity, fingerprint
+from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
-from codeteam.team import python_code
+from codeteam.team.code import code_of
 from codeteam.team.replies import FindingReply
 
 MOST_FINDINGS = 5
 """A job shows at most so many; more are noise that hides the worst."""
 
-_LONGEST_MESSAGE = 4000
 _LONGEST_QUOTE = 2000
 _MOST_QUOTED_LINES = 60
-_LARGEST_REPORT = 8 * 1024 * 1024
-"""Bytes of a test report; with a few thousand tests and all their messages it has less."""
-_MOST_ELEMENTS = 200_000
-_LONGEST_NAME = 500
-_DEEPEST = 30
-_BLOCKING_RUFF = re.compile(r"(?:F|B|S|PLE)\d|E9")
-# Bandit rules that ask for a habit rather than point at a fault: shown, never a reason to send a draft back.
-_ADVICE = ("S101", "S311", "S404", "S603", "S607", "S110", "S112", "B008", "B904", "B905")
-_RUFF_PAGE = re.compile(r"https://docs\.astral\.sh/ruff/rules/[a-z0-9-]{1,80}/?")
-_MYPY_PAGES = "https://mypy.readthedocs.io/en/stable/_refs.html#code-"
-_MYPY_CODE = re.compile(r"[a-z][a-z-]{1,60}")
 _FOREIGN = re.compile(r"/(?:site-packages|dist-packages|typeshed|lib/python[\d.]*)/")
-_MISSING_STUBS = ("import-untyped", "import-not-found", "import")
-"""What mypy says of packages that come without types: their matter, not the draft's."""
 
 
-def ruff_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Findings of `ruff check --output-format json` for files that are ours; what is cut off counts up to there."""
-    found: list[Finding] = []
-    for item in _json_list(output):
-        path = _own_path(str(item.get("filename", "")), texts)
-        location = item.get("location")
-        row = location.get("row") if isinstance(location, dict) else None
-        rule = str(item.get("code") or "syntax")
-        if path and isinstance(row, int):
-            blocking = bool(_BLOCKING_RUFF.match(rule) and rule not in _ADVICE) or "syntax" in rule
-            severity = Severity.ERROR if blocking else Severity.INFORMATION
-            finding = _static(f"ruff/{rule}", severity, path, row, str(item.get("message", "")), texts)
-            url = str(item.get("url") or "")
-            found.append(replace(finding, url=url) if _RUFF_PAGE.fullmatch(url) else finding)
-    return tuple(found)
-
-
-def mypy_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Findings of `mypy -O json` (one object a line), errors only."""
-    found: list[Finding] = []
-    for line in output.split("\n"):
-        try:
-            item = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(item, dict) or item.get("severity") != "error":
-            continue
-        path = _own_path(str(item.get("file", "")), texts)
-        row = item.get("line")
-        if path and isinstance(row, int) and row > 0:
-            code = str(item.get("code") or "error")
-            severity = Severity.INFORMATION if code in _MISSING_STUBS else Severity.ERROR
-            finding = _static(f"mypy/{code}", severity, path, row, str(item.get("message", "")), texts)
-            found.append(replace(finding, url=f"{_MYPY_PAGES}{code}") if _MYPY_CODE.fullmatch(code) else finding)
-    return tuple(found)
-
-
-def _json_list(output: str) -> list[dict[str, object]]:
-    """The objects of a list, as far as it goes: output is cut off where the sandbox's limit is."""
-    decoder = json.JSONDecoder()
-    items: list[dict[str, object]] = []
-    at = output.find("[") + 1
-    while at:
-        while at < len(output) and output[at] in " \t\r\n,":
-            at += 1
-        try:
-            value, at = decoder.raw_decode(output, at)
-        except (ValueError, RecursionError):
-            break
-        if isinstance(value, dict):
-            items.append(value)
-    return items
-
-
-def _own_path(name: str, texts: Mapping[str, str]) -> str:
+def own_path(name: str, texts: Mapping[str, str]) -> str:
     """Which of our files a checker means: by its relative path, or the longest that an absolute one ends with."""
     plain = posixpath.normpath(name.replace("\\", "/"))
     if plain in texts:
@@ -104,7 +33,7 @@ def _own_path(name: str, texts: Mapping[str, str]) -> str:
     return max((path for path in texts if plain.endswith(f"/{path}")), key=len, default="")
 
 
-def _static(  # noqa: PLR0917 - the parts of a finding, in its own order
+def static_finding(  # noqa: PLR0917 - the parts of a finding, in its own order
     rule: str, severity: Severity, path: str, row: int, message: str, texts: Mapping[str, str]
 ) -> Finding:
     lines = split_lines(texts[path])
@@ -125,13 +54,16 @@ def missing_docs(before: Mapping[str, str], files: Iterable[SourceFile]) -> tupl
     """A finding for each public definition that a draft leaves undocumented."""
     found: list[Finding] = []
     for file in files:
-        if not file.path.endswith(".py") or python_code.is_test(file.path):
+        if is_test(file.path):
             continue
-        rows = python_code.definition_lines(file.text)
-        for name in python_code.undocumented(file.text, before=before.get(file.path, "")):
-            message = f"{name} has no docstring."
+        code = code_of(file.path)
+        rows = code.definition_lines(file.text)
+        for name in code.undocumented(file.text, before=before.get(file.path, "")):
+            message = f"{name} has no {'docstring' if file.path.endswith('.py') else 'doc comment'}."
             found.append(
-                _static("docs/missing", Severity.WARNING, file.path, rows.get(name, 1), message, {file.path: file.text})
+                static_finding(
+                    "docs/missing", Severity.WARNING, file.path, rows.get(name, 1), message, {file.path: file.text}
+                )
             )
     return tuple(found)
 
@@ -253,85 +185,3 @@ def worst(static: Iterable[Finding], reviewed: Iterable[Finding]) -> tuple[Findi
 
 def _is_named(finding: Finding, linter: int | None) -> bool:
     return linter is not None and (finding.severity is not Severity.ERROR or linter == _ORDER[Severity.ERROR])
-
-
-def read_report(
-    run: RunResult,
-    report: bytes | None,
-    coverage: bytes | None,
-    expected: frozenset[str] = frozenset(),
-) -> TestReport:
-    """What a pytest run's JUnit file says; the exit code alone is never believed.
-
-    `expected` are names of test functions that must be in it.
-    """
-    if run.timed_out:
-        return TestReport((), run, problem="The tests did not end in time.")
-    if run.out_of_memory:
-        return TestReport((), run, problem="The tests used more memory than the sandbox gives.")
-    if report is None:
-        return TestReport((), run, problem="The test run left no report, so nothing is believed to have passed.")
-    cases = _cases(report)
-    if cases is None:
-        return TestReport((), run, problem="The test report cannot be read.")
-    names = {case.name.partition("::")[2].partition("[")[0] for case in cases}
-    missing = sorted(expected - names)
-    failed = any(case.outcome in ("failed", "error") for case in cases)
-    problem = ""
-    if not cases:
-        problem = "No test ran."
-    elif missing and all(case.outcome != "error" for case in cases):
-        problem = f"These tests are not in the report: {', '.join(missing[:5])}."
-    elif run.exit_code and not failed:
-        # What is tested shares the runner's process and can write its report; it cannot easily write both.
-        problem = f"The report names no failure, but the test run ended with exit code {run.exit_code}."
-    return TestReport(cases, run, _percent(coverage), problem)
-
-
-def _cases(report: bytes) -> tuple[TestCase, ...] | None:
-    """The cases of a JUnit file; None when it is no such file, or made to overwhelm its reader."""
-    if len(report) > _LARGEST_REPORT or b"<!DOCTYPE" in report or b"<!ENTITY" in report:
-        return None
-    cases: list[TestCase] = []
-    depth = count = 0
-    try:
-        text = report.decode("utf-8-sig").encode()  # no other encoding in which a document type could hide
-        for event, element in ElementTree.iterparse(io.BytesIO(text), events=("start", "end")):  # noqa: S314 - as above
-            depth += 1 if event == "start" else -1
-            count += event == "start"
-            if depth > _DEEPEST or count > _MOST_ELEMENTS:
-                return None
-            if event == "end" and element.tag == "testcase":
-                cases.append(_case(element))
-                element.clear()
-    except (ElementTree.ParseError, ValueError, LookupError, RecursionError):
-        return None
-    return tuple(cases)
-
-
-def _case(element: ElementTree.Element) -> TestCase:
-    name = f"{element.get('classname', '')}::{element.get('name', '')}"[:_LONGEST_NAME]
-    for tag, outcome in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
-        child = element.find(tag)
-        if child is not None:
-            text = f"{child.get('message', '')}\n{child.text or ''}".strip()
-            return TestCase(name, outcome, _clip(text))
-    return TestCase(name, "passed")
-
-
-def _clip(text: str) -> str:
-    if len(text) <= _LONGEST_MESSAGE:
-        return text
-    half = _LONGEST_MESSAGE // 2
-    return f"{text[:half]}\n…\n{text[-half:]}"
-
-
-def _percent(coverage: bytes | None) -> float | None:
-    if coverage is None:
-        return None
-    try:
-        value = json.loads(coverage)["totals"]["percent_covered"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
-    return round(float(value), 1) if known else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+from pathlib import PurePosixPath
 from string import Template
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile, Tests
@@ -14,9 +17,12 @@ from codeteam.domain.diff import split_lines
 from codeteam.domain.errors import BadSettings
 from codeteam.domain.evidence import RunResult
 from codeteam.domain.findings import Finding
+from codeteam.domain.languages import TONGUES, is_test, tongue_of
+from codeteam.domain.settings import Settings
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
+from codeteam.team.code import code_of
 from codeteam.team.showing import balanced, clipped, contained, fence, hunks, joined, one_line, section
 from codeteam.team.splice import before_text, is_large
 
@@ -24,6 +30,7 @@ ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""
 
 _PART = re.compile(r"^# (system|example task|example reply)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_SPOKEN = re.compile(r"^# \((.+)\)[ \t]*$", re.MULTILINE)
 _WINDOW = 60
 """Lines shown above and below the place in a document that is too long to be shown whole."""
 _REPEATED = 200
@@ -59,6 +66,14 @@ def packaged_prompt(role: str) -> str:
     return (resources.files("codeteam.team") / "prompts" / f"{role}.md").read_text("utf-8")
 
 
+@cache
+def spoken(language: str) -> Mapping[str, str]:
+    """What the prompts say of a language, by title, and its examples: the parts of `prompts/languages/NAME.md`."""
+    path = resources.files("codeteam.team") / "prompts" / "languages" / f"{language}.md"
+    found = _SPOKEN.split(path.read_text("utf-8"))
+    return {title: body.strip() for title, body in zip(found[1::2], found[2::2], strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A role's prompt, rendered for a task."""
@@ -68,7 +83,7 @@ class Prompt:
     """An example, task and reply, that goes before the real message: small models copy one that stands in the system
     prompt, and keep to its form when it is an earlier turn (27 of 27 replies well-formed against 1 of 32)."""
     sha256: str
-    """Of the prompt file."""
+    """Of the prompt file, and of what is said of a language other than Python."""
 
 
 def prompt_of(task: Task, role: str) -> Prompt:
@@ -82,8 +97,12 @@ def prompt_of(task: Task, role: str) -> Prompt:
     text = dict(task.prompts).get(role) or packaged_prompt(role)
     parts = {title: _rendered(task, role, body).strip() for title, body in _parts(text).items()}
     example, reply = parts.get("example task", ""), parts.get("example reply", "")
+    if task.settings.language != "python" and text == packaged_prompt(role):
+        words = spoken(task.settings.language)
+        example, reply = words.get(f"{role} task", ""), words.get(f"{role} reply", "")
     turns = (("user", example), ("assistant", reply)) if example and reply else ()
-    return Prompt(parts["system"], turns, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+    whole = text if task.settings.language == "python" else "\0".join((text, *spoken(task.settings.language).values()))
+    return Prompt(parts["system"], turns, hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest())
 
 
 def _parts(text: str) -> dict[str, str]:
@@ -97,17 +116,22 @@ def _parts(text: str) -> dict[str, str]:
 
 def _rendered(task: Task, role: str, text: str) -> str:
     settings = task.settings
-    language = one_line(settings.language, 60)
+    tongue = TONGUES[settings.language]
+    words = spoken(tongue.name)
+    # The style guide's default is Python's own.
+    foreign = tongue.name != "python" and settings.style_guide == Settings().style_guide
     facts = {
-        "language": language.capitalize(),
+        "language": tongue.title,
         "framework": one_line(settings.framework, 60) or "none",
-        "style_guide": one_line(settings.style_guide, 60) or "the language's usual one",
-        "test_framework": "pytest" if language.lower() == "python" else "the language's usual test framework",
-        "docs": (
-            "A docstring on every public module, class, function and method."
-            if settings.require_docs
-            else "Docstrings only where the name does not say it."
-        ),
+        "style_guide": ("" if foreign else one_line(settings.style_guide, 60)) or "the language's usual one",
+        "test_framework": words["test framework"],
+        "docs": words["docs"] if settings.require_docs else words["no docs"],
+        "interface": words["interface"],
+        "typing": words["typing"],
+        "logging": words["logging"],
+        "program": words["program"],
+        "block": f"```{tongue.fences[0]} path=NAME{tongue.endings[0]}",
+        "test_block": f"```{tongue.fences[0]} path={words['test path']}",
     }
     try:
         return Template(text).substitute(facts)
@@ -157,24 +181,43 @@ def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
     `criteria` is False where the architect's model is too weak for what it adds to the requirement to be believed.
     """
     parts = [_requirement(task), _design(_hollow(plan), criteria=criteria)]
-    if task.document and task.document.path.endswith(".py") and task.intent is not Intent.TEST:
-        outline = SourceFile(task.document.path, clipped(_outline(task.document.text), _MOST_INTERFACE))
+    if task.document and tongue_of(task.document.path) and task.intent is not Intent.TEST:
+        code = code_of(task.document.path).rough_signatures(task.document.text)
+        outline = SourceFile(task.document.path, clipped(code, _MOST_INTERFACE))
         if outline.text.strip():
             parts.append(section("Signatures of the file as it is now", _fenced([outline])))
-    existing = [path for path in task.listing if python_code.is_test(path)]
+    existing = [path for path in task.listing if is_test(path)]
     if existing:
         parts.append(
             section(
                 "Test files that exist (do not reuse these names)", "\n".join(one_line(path) for path in existing[:30])
             )
         )
-    roots = python_code.import_roots([*task.listing, *(file.path for file in plan.files)])
-    modules = [name for file in plan.files if (name := python_code.module_name(file.path, roots))]
-    named = modules[0].rpartition(".")[2] if modules else "code"
-    path = f"{task.tests_folder}/test_{named}.py" if task.tests_folder else f"test_{named}.py"
-    imports = f"\n\nImport what is tested from {' and '.join(f'`{name}`' for name in modules)}." if modules else ""
-    parts.append(section("Files to write", f"`{path}`{imports}"))
+    path, sources = _to_test(task, plan)
+    imports = f"\n\n{spoken(task.settings.language)['import']} {' and '.join(f'`{name}`' for name in sources)}."
+    parts.append(section("Files to write", f"`{path}`{imports if sources else ''}"))
     return joined(parts)
+
+
+def _to_test(task: Task, plan: Plan) -> tuple[str, list[str]]:
+    """Path of the test file, and how it names what it tests: a module in Python, elsewhere a file seen from there."""
+    tongue = TONGUES[task.settings.language]
+    if tongue.name == "python":
+        roots = python_code.import_roots([*task.listing, *(file.path for file in plan.files)])
+        sources = [name for file in plan.files if (name := python_code.module_name(file.path, roots))]
+        stem, folder = sources[0].rpartition(".")[2] if sources else "code", task.tests_folder
+    else:
+        code = [file.path for file in plan.files if tongue_of(file.path)]
+        first = PurePosixPath(code[0] if code else "code")
+        stem, folder = first.stem, str(first.parent) if tongue.beside else task.tests_folder
+        sources = [_seen_from(folder, path) for path in code]
+    name = tongue.test_file.format(stem=stem)
+    return (f"{folder}/{name}" if folder not in ("", ".") else name), sources
+
+
+def _seen_from(folder: str, path: str) -> str:
+    seen = posixpath.relpath(path, folder or ".")
+    return seen if seen.startswith(".") else f"./{seen}"
 
 
 def arbiter_message(task: Task, plan: Plan, tests: Tests, failures: str) -> str:
@@ -249,7 +292,7 @@ def _delivery(task: Task, plan: Plan) -> str:
         if not task.enclosing:
             what = "Only the new code; it is placed below the lines that were selected."
         return section("Files to write", f"`{task.document.path}`\n\nThe file is long. {what}")
-    paths = [file.path for file in plan.files if not python_code.is_test(file.path)]
+    paths = [file.path for file in plan.files if not is_test(file.path)]
     known = [path for path in paths if before_text(task, path) is not None]
     kept = f"\n\n{', '.join(known)} exists: whatever the requirement does not touch stays as it is." if known else ""
     return section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
@@ -261,7 +304,7 @@ def _neighbours(task: Task, *, whole: bool) -> str:
     for file in task.neighbours:
         if len(file.text) > _LARGEST_NEIGHBOUR or room < _LEAST_ROOM:
             continue
-        text = file.text if whole and len(file.text) <= room // 2 else python_code.signatures(file.text)
+        text = file.text if whole and len(file.text) <= room // 2 else code_of(file.path).signatures(file.text)
         if text.strip() and len(text) <= room:
             shown.append(SourceFile(file.path, text))
             room -= len(text)
@@ -297,13 +340,14 @@ def _hollow(plan: Plan) -> Plan:
     """The plan without any code that an architect may have written into it."""
     approach = "\n".join(line for line in plan.approach.split("\n") if not line.startswith(("    ", "\t")))
     files = tuple(
-        PlannedFile(file.path, file.purpose, clipped(_outline(file.interface), _MOST_INTERFACE)) for file in plan.files
+        PlannedFile(
+            file.path,
+            file.purpose,
+            clipped(code_of(file.path).rough_signatures(file.interface), _MOST_INTERFACE),
+        )
+        for file in plan.files
     )
     return Plan(approach, files, plan.dependencies, plan.criteria)
-
-
-def _outline(code: str) -> str:
-    return python_code.rough_signatures(code)
 
 
 def _without_code(failures: str) -> str:
@@ -346,9 +390,13 @@ def _changed(task: Task, file: SourceFile) -> str:
 
 
 def _fenced(files: Iterable[SourceFile]) -> str:
-    return "\n\n".join(
-        fence(file.text, f"{'python ' if file.path.endswith('.py') else ''}path={_named(file.path)}") for file in files
-    )
+    return "\n\n".join(fence(file.text, f"{_word(file.path)}path={_named(file.path)}") for file in files)
+
+
+def _word(path: str) -> str:
+    """The language of a block, and a blank; nothing for what is no code."""
+    tongue = tongue_of(path)
+    return f"{tongue.fences[0]} " if tongue and not path.endswith(tongue.declarations) else ""
 
 
 def _named(path: str) -> str:

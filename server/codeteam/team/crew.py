@@ -14,11 +14,13 @@ from codeteam.domain.errors import UnreadableReply
 from codeteam.domain.events import Event, Noted, Replied
 from codeteam.domain.evidence import RunResult
 from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.languages import TONGUES, Tongue, is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.models.catalog import Model
 from codeteam.team import checks, context, python_code, replies, splice
 from codeteam.team.budget import Budget
+from codeteam.team.code import code_of
 from codeteam.team.examples import called_names, read_examples
 from codeteam.team.replies import FaultReply, MalformedReply, PlanReply, ReviewReply
 from codeteam.team.roles import ask
@@ -227,15 +229,15 @@ def read_plan(task: Task, text: str) -> Plan:
         if fence.path and fence.language != "json":
             # Bodies are taken out: the tester is shown this, and must not see code.
             # So are star imports, which a developer copies.
-            plain = python_code.without_stars(fence.text)
-            outline = python_code.rough_signatures(plain) if fence.path.endswith(".py") else fence.text
+            plain = python_code.without_stars(fence.text) if fence.path.endswith(".py") else fence.text
+            outline = code_of(fence.path).rough_signatures(plain) if tongue_of(fence.path) else fence.text
             interfaces[fence.path.removeprefix("./")] = outline
     files = [
         PlannedFile(path, item.purpose, interfaces.get(path, ""))
         for item in reply.files
-        if not python_code.is_test(path := replies.safe_path(item.path))
+        if not is_test(path := replies.safe_path(item.path))
     ]
-    if task.document and task.document.path.endswith(".py") and task.document.path not in {file.path for file in files}:
+    if task.document and tongue_of(task.document.path) and task.document.path not in {file.path for file in files}:
         files.insert(0, PlannedFile(task.document.path, "the document", interfaces.get(task.document.path, "")))
     if not files:
         raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
@@ -247,11 +249,12 @@ def read_plan(task: Task, text: str) -> Plan:
 
 def _as_the_requirement_names(task: Task, files: list[PlannedFile]) -> list[PlannedFile]:
     """A plan of one new file gets the one name that the requirement gives: small models read over it."""
-    named = set(re.findall(r"(?<![\w./-])((?:[\w-]+/)*[\w-]+\.py)\b", task.requirement))
+    endings = "|".join(re.escape(ending) for ending in TONGUES[task.settings.language].endings)
+    named = set(re.findall(rf"(?<![\w./-])((?:[\w-]+/)*[\w-]+(?:{endings}))\b", task.requirement))
     if len(files) != 1 or len(named) != 1 or files[0].path in task.listing or task.document is not None:
         return files
     [name] = named
-    if python_code.is_test(name) or not files[0].path.endswith(".py"):
+    if is_test(name) or not tongue_of(files[0].path):
         return files
     try:
         return [replace(files[0], path=replies.safe_path(name))]
@@ -262,22 +265,25 @@ def _as_the_requirement_names(task: Task, files: list[PlannedFile]) -> list[Plan
 def default_plan(task: Task) -> Plan:
     """A plan of one file, made without a model: the document itself, or a module named for what the examples call."""
     if task.document and not task.document.path.lower().endswith((".md", ".markdown", ".txt", ".rst")):
-        outline = python_code.signatures(task.document.text)
+        outline = code_of(task.document.path).signatures(task.document.text)
         return Plan("", (PlannedFile(task.document.path, "", outline),))
     names = called_names(read_examples(task.requirement).run)
     stem = names[0].lower() if names and names[0].isidentifier() else "solution"
-    path, number = f"{stem}.py", 2
+    tongue = TONGUES[task.settings.language]
+    ending = tongue.endings[0]
+    path, number = f"{stem}{ending}", 2
     while path in task.listing:
-        path, number = f"{stem}_{number}.py", number + 1
-    [file] = _as_the_requirement_names(task, [PlannedFile(path, "", _given_interface(task.requirement))])
+        path, number = f"{stem}_{number}{ending}", number + 1
+    [file] = _as_the_requirement_names(task, [PlannedFile(path, "", _given_interface(task.requirement, tongue))])
     return Plan("", (file,))
 
 
-def _given_interface(requirement: str) -> str:
+def _given_interface(requirement: str, tongue: Tongue) -> str:
     """Signatures that the requirement itself shows in a block of code; empty where it shows none."""
     try:
         blocks = replies.fences(requirement)
     except MalformedReply:
         return ""
-    outlines = (python_code.signatures(block.text) for block in blocks if block.language in ("python", "py"))
-    return next((outline for outline in outlines if "def " in outline or "class " in outline), "")
+    code = code_of(f"given{tongue.endings[0]}")
+    given = (block.text for block in blocks if block.language in tongue.fences)
+    return next((code.signatures(text) for text in given if code.definitions(text)), "")

@@ -14,19 +14,25 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult, TestReport
 from codeteam.domain.findings import Finding
+from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
+from codeteam.sandbox import npm
 from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
-from codeteam.sandbox.languages import COVERAGE, LANGUAGES, REPORT
-from codeteam.team import checks, python_code
+from codeteam.sandbox.languages import LANGUAGES, REPORT
+from codeteam.sandbox.program import Program
+from codeteam.team import linters, node_examples, python_code, reports
+from codeteam.team.code import code_of
 from codeteam.team.crew import Record
-from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, acceptance_test
+from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, Examples, acceptance_test, read_examples
 from codeteam.team.turned import deception, turned, turned_examples
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
 _RUNNER = "codeteam_run.py"
 _RAN = ".codeteam/ran"
+_REPORTS_GO_HERE = ".codeteam/.reports"
+"""An empty file: not every test runner makes the folder of its report."""
 
 _IMPORT_ALL = '''"""Imports every module of a draft; the marker at the end tells a clean end from an early exit."""
 import importlib
@@ -57,6 +63,13 @@ class Executor:
         self._token = token
         self._stack = AsyncExitStack()
         self._language = LANGUAGES[task.settings.language]
+        self.checkers = " and ".join(name for name, _ in self._language.lint_argvs(()))
+        """Names of the static checks, for people."""
+        self.is_python = self._language.name == "python"
+        self.documentation = "a docstring" if self.is_python else "a doc comment"
+        self.how_it_runs = self._language.ran
+        self.unmeasured = self._language.unmeasured
+        """What this language's drafts are not judged by, in sentences."""
         self._session: Session | None = None
         self._opened_for: str | None = None
         self._declared = task.dependencies
@@ -82,8 +95,9 @@ class Executor:
         and cannot be had comes back as problems, and then no session is open.
         """
         planned = {package_name(line) for line in requirements}
+        name = self._language.name
         while isinstance(
-            prepared := await self._sandbox.prepare(tuple(dict.fromkeys((*self._declared, *requirements)))), tuple
+            prepared := await self._sandbox.prepare(tuple(dict.fromkeys((*self._declared, *requirements))), name), tuple
         ):
             bad = {package_name(problem.requirement) for problem in prepared}
             # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
@@ -97,7 +111,7 @@ class Executor:
             await self._stack.aclose()
             limits = Limits(memory=self._task.settings.sandbox_memory * 1024 * 1024)
             self._session = await self._stack.enter_async_context(
-                self._sandbox.open(prepared, limits, job=self._task.job)
+                self._sandbox.open(prepared, limits, job=self._task.job, language=name)
             )
             self._opened_for = prepared.key
             self.image = self._session.image
@@ -105,7 +119,7 @@ class Executor:
 
     async def tidy(self, iteration: int, files: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
         """The files as an editor would save them: new ones formatted, without unused imports; others as they are."""
-        new = {file.path: file for file in files if file.path.endswith(".py") and file.path not in self._before()}
+        new = {file.path: file for file in files if self._takes(file.path) and file.path not in self._before()}
         if not new:
             return tuple(files)
         written = await self._without_idle_stars(iteration, new)
@@ -127,6 +141,8 @@ class Executor:
     async def _without_idle_stars(self, iteration: int, new: Mapping[str, SourceFile]) -> dict[str, bytes]:
         """The files without star imports that nothing uses: ruff does not remove those, and small models write them."""
         texts = {path: file.text for path, file in new.items()}
+        if self._language.undefined_argv is None:
+            return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
         bare = {path: plain for path, text in texts.items() if (plain := python_code.without_stars(text)) != text}
         if bare:
             command = Command(
@@ -141,17 +157,15 @@ class Executor:
         return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
 
     async def run(self, iteration: int, files: Sequence[SourceFile]) -> RunResult:
-        """Import every module that was written; `ok` only when all of it ran to the end."""
-        paths = [file.path for file in files if file.path.endswith(".py") and not python_code.is_test(file.path)]
-        roots = self._roots(files)
-        modules = [(python_code.module_name(path, roots), path) for path in paths]
-        script = _IMPORT_ALL.format(roots=roots, modules=modules, marker=_RAN, token=self._token)
+        """Load every file that was written; `ok` only when all of it ran to the end."""
+        paths = [file.path for file in files if self._takes(file.path) and not is_test(file.path)]
+        program = self._language.load(paths, _RAN, self._token) if self._language.load else self._imports(paths, files)
         outcome = await self._execute(
             iteration,
             "run",
             Command(
-                argv=self._language.run_argv(_RUNNER),
-                files=self._written(files) | {_RUNNER: script.encode()},
+                argv=program.argv,
+                files={**self._written(files), **program.files},
                 remove=(".",),
                 timeout=self._task.settings.execution_timeout,
                 collect=(_RAN,),
@@ -164,11 +178,17 @@ class Executor:
             run = RunResult(run.argv, 1, run.stdout, said, run.seconds)
         return run
 
+    def _imports(self, paths: Sequence[str], files: Sequence[SourceFile]) -> Program:
+        roots = self._roots(files)
+        modules = [(python_code.module_name(path, roots), path) for path in paths]
+        script = _IMPORT_ALL.format(roots=roots, modules=modules, marker=_RAN, token=self._token)
+        return Program(self._language.run_argv(_RUNNER), {_RUNNER: script.encode()})
+
     async def static(
         self, iteration: int, files: Sequence[SourceFile], *, everything: bool = False
     ) -> tuple[Finding, ...]:
-        """What ruff and mypy say of the draft and, unless `everything`, did not already say of the files before it."""
-        paths = tuple(file.path for file in files if file.path.endswith(".py"))
+        """What the linters say of the draft and, unless `everything`, did not already say of the files before it."""
+        paths = tuple(file.path for file in files if self._takes(file.path))
         if not paths:
             return ()
         before = self._before()
@@ -186,7 +206,7 @@ class Executor:
     ) -> tuple[Finding, ...]:
         own = {path: texts[path] for path in paths}
         roots = self._roots(files)
-        said: dict[str, str] = {}
+        found: list[Finding] = []
         self.unchecked = ""
         for number, (name, argv) in enumerate(self._language.lint_argvs(paths)):
             # The files are written for the first checker and stand there for the next.
@@ -195,63 +215,75 @@ class Executor:
                 argv=argv,
                 files=self._written(files) if first else {},
                 remove=(".",) if first else (),
-                env={"MYPYPATH": ":".join(roots)},
+                env={"MYPYPATH": ":".join(roots)} if self._language.path_variable else {},
                 timeout=self._task.settings.execution_timeout,
             )
             outcome = await self._execute(iteration, "static", command)
-            said[name] = outcome.stdout.decode("utf-8", "replace")
+            found += linters.READERS[name](outcome.stdout.decode("utf-8", "replace"), own)
             if outcome.run.exit_code not in (0, 1) or outcome.run.timed_out or outcome.run.out_of_memory:
                 # No output of a checker that broke down must never look like a clean bill.
                 self.unchecked = f"{name} could not check the code: {_breakdown(outcome.run)}"
-        return (*checks.ruff_findings(said["ruff"], own), *checks.mypy_findings(said["mypy"], own))
+        return tuple(found)
 
     async def examples(self, iteration: int, files: Sequence[SourceFile], examples: tuple[Example, ...]) -> TestReport:
         """The requirement's own examples as acceptance tests."""
-        report = await self.tests(iteration, files, (self._acceptance(files, examples, TEST_PATH),), "examples")
+        code = [file for file in files if not is_test(file.path)]
+        known = [*code, *([self._task.document] if self._task.document else []), *self._task.neighbours]
+        unique = tuple({file.path: file for file in known if not is_test(file.path)}.values())
+        if not self.is_python:
+            own = tuple(file for file in unique if self._takes(file.path))
+            test = SourceFile(node_examples.TEST_PATH, node_examples.node_acceptance_test(examples, own))
+            return await self.tests(iteration, files, (test,), "examples")
+        roots = self._roots(files)
+        report = await self.tests(
+            iteration, files, (SourceFile(TEST_PATH, acceptance_test(examples, unique, roots)),), "examples"
+        )
         sessions = tuple(example for example in examples if example.kind == "doctest")
         others = turned_examples([example for example in examples if example.kind != "doctest"])
         wrong = (
-            self._acceptance(files, others, TEST_PATH),
-            *turned((self._acceptance(files, sessions, SESSIONS_PATH),)),
+            SourceFile(TEST_PATH, acceptance_test(others, unique, roots)),
+            *turned((SourceFile(SESSIONS_PATH, acceptance_test(sessions, unique, roots)),)),
         )
         return await self.undeceived(iteration, files, wrong, report)
-
-    def _acceptance(self, files: Sequence[SourceFile], examples: tuple[Example, ...], path: str) -> SourceFile:
-        roots = self._roots(files)
-        code = [file for file in files if not python_code.is_test(file.path)]
-        known = [*code, *([self._task.document] if self._task.document else []), *self._task.neighbours]
-        unique = tuple({file.path: file for file in known if not python_code.is_test(file.path)}.values())
-        return SourceFile(path, acceptance_test(examples, unique, roots))
 
     async def tests(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], purpose: str
     ) -> TestReport:
         """Run test files against a draft; `purpose` is "examples", "tests", "stub" or "turned"."""
-        paths = tuple(file.path for file in tests if python_code.names_of_tests(file.text))
+        named = {file.path: code_of(file.path).names_of_tests(file.text) for file in tests}
+        paths = tuple(path for path, names in named.items() if names)
         if not paths:
             return TestReport((), RunResult((), 5), problem="No test is left.")
         roots = self._roots([*files, *tests])
-        modules = [python_code.module_name(file.path, roots) for file in files if not python_code.is_test(file.path)]
+        sources = [file.path for file in files if not is_test(file.path)]
+        if self._language.path_variable:
+            sources = [name for path in sources if (name := python_code.module_name(path, roots))]
         outcome = await self._execute(
             iteration,
             purpose,
             Command(
-                argv=self._language.test_argv(paths, REPORT, [name for name in modules if name]),
-                files=self._written([*files, *tests]),
+                argv=self._language.test_argv(paths, REPORT, sources),
+                files=self._written([*files, *tests]) | {_REPORTS_GO_HERE: b""},
                 remove=(".",),
-                env={self._language.path_variable: ":".join(roots)},
+                env={self._language.path_variable: ":".join(roots)} if self._language.path_variable else {},
                 timeout=self._task.settings.execution_timeout,
-                collect=(REPORT, COVERAGE),
+                collect=(REPORT, *filter(None, [self._language.coverage])),
             ),
         )
-        expected = frozenset(name for file in tests for name in python_code.names_of_tests(file.text))
-        return checks.read_report(outcome.run, outcome.files.get(REPORT), outcome.files.get(COVERAGE), expected)
+        expected = frozenset(name for names in named.values() for name in names)
+        coverage = outcome.files.get(self._language.coverage)
+        return reports.read_report(outcome.run, outcome.files.get(REPORT), coverage, expected, paths)
 
     async def undeceived(
         self, iteration: int, files: Sequence[SourceFile], wrong: Sequence[SourceFile], report: TestReport
     ) -> TestReport:
-        """A report of tests that passed, once they were seen to fail too: of those that are `wrong`, none may pass."""
-        if not report.ok or not any(python_code.names_of_tests(file.text) for file in wrong):
+        """A report of tests that passed, once they were seen to fail too: of those that are `wrong`, none may pass.
+
+        Only of Python's; tests of other languages are believed as they are reported.
+        """
+        if not self.is_python or not report.ok:
+            return report
+        if not any(python_code.names_of_tests(file.text) for file in wrong):
             return report
         said = await self.tests(iteration, files, wrong, "turned")
         if said.run.timed_out or said.run.out_of_memory:  # of a busy machine, perhaps; what it is twice, it is
@@ -262,10 +294,10 @@ class Executor:
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile]
     ) -> tuple[str, ...]:
         """Test files of which every test passes against a stub of the same interface: they prove nothing."""
-        stubs = [SourceFile(file.path, python_code.stub(file.text)) for file in files if file.path.endswith(".py")]
+        stubs = [SourceFile(file.path, code_of(file.path).stub(file.text)) for file in files if self._takes(file.path)]
         believed: list[str] = []
         for file in tests:
-            if python_code.names_of_tests(file.text):
+            if code_of(file.path).names_of_tests(file.text):
                 others = [other for other in tests if other.path.endswith("conftest.py")]
                 report = await self.tests(iteration, stubs, [*others, file], "stub")
                 if report.ok:
@@ -287,7 +319,11 @@ class Executor:
 
     def _written(self, files: Iterable[SourceFile]) -> dict[str, bytes]:
         texts = self._before() | {file.path: file.text for file in files}
-        return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+        written = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+        return {**self._language.scaffold(written), **written}
+
+    def _takes(self, path: str) -> bool:
+        return self._language.takes(path)
 
     def _roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
         return python_code.import_roots([*self._before(), *(file.path for file in files)])
@@ -306,12 +342,23 @@ def _text(raw: bytes) -> str:
         return ""
 
 
+def examples_of(task: Task) -> Examples:
+    """The examples of a requirement that can be run in the language of the job; the others are listed."""
+    if task.settings.language == "python":
+        return read_examples(task.requirement)
+    if "javascript" in LANGUAGES[task.settings.language].family:
+        return node_examples.read_node_examples(task.requirement)
+    found = read_examples(task.requirement)
+    return Examples((), (*found.left_out, *(example.text for example in found.run)))
+
+
 def package_name(requirement: str) -> str:
-    """The normalised name of a requirement line; the line itself when it is none."""
+    """The normalised name of a requirement line, of Python or of npm; the line itself when it is none."""
     try:
         return canonicalize_name(Requirement(requirement).name)
     except InvalidRequirement:
-        return requirement
+        match = npm.NAMED.fullmatch(requirement.strip())
+        return match["name"] if match else requirement
 
 
 def _breakdown(run: RunResult) -> str:

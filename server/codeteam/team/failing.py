@@ -10,6 +10,7 @@ from dataclasses import replace
 from codeteam.domain.diff import split_lines
 from codeteam.domain.evidence import TestCase
 from codeteam.domain.findings import Finding, Related, Severity, fingerprint
+from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.bench import Verdict
@@ -27,7 +28,7 @@ def with_failing_tests(best: Verdict | None) -> Verdict | None:
     if best is None or best.report is None or best.report.ok:
         return best
     tests = best.tests.files if best.tests else ()
-    code = [file for file in best.draft.files if file.path.endswith(".py") and not python_code.is_test(file.path)]
+    code = [file for file in best.draft.files if file.path.endswith(".py") and not is_test(file.path)]
     found: dict[str, Finding] = {}
     for case in failing_cases(best.report):
         finding = _finding(case, code, tests)

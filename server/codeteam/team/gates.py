@@ -11,10 +11,12 @@ from codeteam.domain.artifacts import Draft, Feedback, Review
 from codeteam.domain.events import Reviewed, Tested
 from codeteam.domain.evidence import Gate, RunResult, TestCase
 from codeteam.domain.findings import Finding, Severity
+from codeteam.domain.languages import tongue_of
 from codeteam.domain.settings import Quality
 from codeteam.domain.task import Intent
-from codeteam.team import checks, python_code
+from codeteam.team import checks
 from codeteam.team.bench import Bench, Verdict, failed
+from codeteam.team.code import code_of
 from codeteam.team.splice import before_text
 from codeteam.team.stall import signature
 from codeteam.team.testing import SHOWN, arbitrated, asserted, believed_tests, run_tests, score, tail, try_tests
@@ -48,12 +50,13 @@ async def judge(bench: Bench, draft: Draft) -> Verdict:
 def _scope(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None:
     """Files parse, and a `document` job changed nothing but documentation."""
     for file in draft.files:
-        if not file.path.endswith(".py"):
+        if tongue_of(file.path) is None:
             continue
-        if problem := python_code.syntax_error(file.text):
+        code = code_of(file.path)
+        if problem := code.syntax_error(file.text):
             return failed(gates, "run", f"{file.path} does not parse: {problem}", "it does not parse")
         before = before_text(bench.task, file.path) or ""
-        if bench.task.intent is Intent.DOCUMENT and not python_code.same_but_docstrings(before, file.text):
+        if bench.task.intent is Intent.DOCUMENT and not code.same_but_docstrings(before, file.text):
             said = f"{file.path}: the code itself changed. Only docstrings and comments may differ."
             return failed(gates, "scope", said, "code changed where only documentation was asked for")
     return None
@@ -64,7 +67,7 @@ async def _run(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None
         run = bench.last_run = await bench.executor.run(draft.iteration, draft.files)
         said.append("it runs" if run.ok else how_it_ended(run))
     if run.ok:
-        gates.append(Gate("run", True, "every module imports and runs"))
+        gates.append(Gate("run", True, bench.executor.how_it_runs))
         return None
     text = f"The code does not run: {how_it_ended(run)}.\n\n{tail(run.stderr or run.stdout)}"
     return failed(gates, "run", text, how_it_ended(run))
@@ -94,7 +97,7 @@ def _example_text(bench: Bench, case: TestCase) -> str:
 
 
 async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review, Feedback | None]:
-    with bench.step("executor", draft.iteration, "running ruff and mypy") as said:
+    with bench.step("executor", draft.iteration, f"running {bench.executor.checkers}") as said:
         static = await bench.executor.static(draft.iteration, draft.files)
         errors = [finding for finding in static if finding.severity is Severity.ERROR]
         said.append(f"{len(errors)} errors" if errors else "clean")
@@ -104,12 +107,14 @@ async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review
         bench.record(Reviewed(draft.iteration, review))
         said.append("approved" if review.approved else f"{len(review.findings)} findings")
     unchecked = bench.executor.unchecked
-    found = f"{len(errors)} errors of ruff and mypy" if errors else "clean"
+    found = f"{len(errors)} errors of {bench.executor.checkers}" if errors else "clean"
     gates.append(Gate("static", not errors and not unchecked, unchecked or found))
     approved = review.approved and not unchecked
     gates.append(Gate("review", approved, unchecked or _review_detail(review, bool(errors))))
     if bench.task.settings.require_docs:
-        gates.append(Gate("docs", not docs, f"{len(docs)} without a docstring" if docs else "complete"))
+        gates.append(
+            Gate("docs", not docs, f"{len(docs)} without {bench.executor.documentation}" if docs else "complete")
+        )
     wanted = docs if bench.task.settings.require is Quality.PRODUCTION else ()
     if review.approved and not wanted:
         return review, None
@@ -179,4 +184,6 @@ def how_it_ended(run: RunResult) -> str:
     if run.out_of_memory:
         return "it used more memory than the sandbox gives"
     lines = [line for line in run.stderr.strip().splitlines() if line.strip()]
+    if lines and lines[-1].startswith("Node.js v"):  # its last word; the error stands further up
+        lines = [line for line in lines if re.match(r"(?:Uncaught )?\w*Error\b.*: ", line)] or lines
     return lines[-1].strip()[:200] if lines else f"exit code {run.exit_code}"

@@ -22,8 +22,7 @@ from codeteam.team import context
 from codeteam.team.bench import Bench
 from codeteam.team.budget import Budget, uncounted, unpriced
 from codeteam.team.crew import Record, assemble
-from codeteam.team.examples import read_examples
-from codeteam.team.executor import Executor
+from codeteam.team.executor import Executor, examples_of
 from codeteam.team.failing import with_failing_tests
 from codeteam.team.pipeline import pipeline
 from codeteam.team.splice import before_text
@@ -67,11 +66,13 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
         record(event)
 
     async with Executor(task, sandbox, noting, secrets.token_hex(16)) as executor:
-        examples = read_examples(task.requirement)
+        examples = examples_of(task)
         for line in task.notes:
             noting(Noted(line))
         for line in examples.left_out:
             noting(Noted(f"An example that cannot be read with certainty is left out: {line[:200]}"))
+        for line in executor.unmeasured:
+            noting(Noted(line))
         opened: dict[str, Model] = {}
         bench = Bench(task, assemble(task, opened, budget, noting), executor, noting, examples, Plan("", ()))
         try:

@@ -15,8 +15,9 @@ from codeteam.domain.settings import Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.sandbox.interface import DependencyProblem
-from codeteam.team import checks, python_code
+from codeteam.team import checks
 from codeteam.team.bench import Bench, Verdict
+from codeteam.team.code import code_of
 from codeteam.team.crew import default_plan
 from codeteam.team.executor import package_name
 from codeteam.team.gates import judge, judge_tests
@@ -153,7 +154,7 @@ async def _review(bench: Bench) -> None:
     """Reviewer only: nothing is changed."""
     document = [bench.task.document] if bench.task.document else []
     await bench.executor.prepare(())
-    with bench.step("executor", 1, "running ruff and mypy") as said:
+    with bench.step("executor", 1, f"running {bench.executor.checkers}") as said:
         static = await bench.executor.static(1, document, everything=True)
         said.append(f"{len(static)} findings" if static else "clean")
     with bench.step("reviewer", 1, "reviewing") as said:
@@ -169,7 +170,7 @@ async def _test(bench: Bench) -> None:
     document = bench.task.document or SourceFile("", "")
     bench.plan = Plan(
         "The code exists; only its tests are missing.",
-        (PlannedFile(document.path, "", python_code.signatures(document.text)),),
+        (PlannedFile(document.path, "", code_of(document.path).signatures(document.text)),),
     )
     await bench.executor.prepare(())
     bench.record(Planned(bench.plan, 1))

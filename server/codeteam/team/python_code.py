@@ -33,6 +33,11 @@ def parse(text: str) -> ast.Module | None:
         return None
 
 
+def parses(text: str) -> bool:
+    """Whether the text is Python."""
+    return _tree(text) is not None
+
+
 def _tree(text: str) -> ast.Module | None:
     """The same, shared by all who only read it."""
     return _kept(text) if len(text) <= _REMEMBERED else parse(text)
@@ -107,6 +112,13 @@ def definition_lines(text: str) -> dict[str, int]:
     for name, node in defined(tree.body if tree else ()):
         found.setdefault(name, node.lineno)
     return found
+
+
+def spans(text: str) -> list[tuple[str, int, int]]:
+    """The definitions with their first and last line, decorators left out."""
+    tree = _tree(text)
+    found = defined(tree.body if tree else ())
+    return [(name, node.lineno, node.end_lineno or node.lineno) for name, node in found]
 
 
 def defined(body: Iterable[ast.stmt], owner: str = "") -> Iterator[tuple[str, Definition]]:

@@ -13,9 +13,10 @@ from pathlib import PurePosixPath
 
 from codeteam.domain.artifacts import Plan
 from codeteam.domain.diff import split_lines
+from codeteam.domain.languages import TONGUES, is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
-from codeteam.team import python_code
+from codeteam.team.code import code_of
 from codeteam.team.elision import elided
 from codeteam.team.layout import fitted, keep_layout, unit_of
 from codeteam.team.placing import put_below, put_over
@@ -29,7 +30,9 @@ _WHOLE_FILE_CHARACTERS = 40_000
 _PROSE = (".md", ".markdown", ".txt", ".rst")
 _SHELL = ("bash", "sh", "shell", "console", "zsh", "text", "txt", "output", "json", "toml", "yaml", "ini")
 """Languages of blocks that show how a program is called, or what it prints, unless their path says otherwise."""
-_PATH_COMMENT = re.compile(r"\s*#\s*(?:file|path)?:?\s*[\w./-]+\.py\s*", re.IGNORECASE)
+_PATH_COMMENT = re.compile(
+    r"\s*(?:#|//)\s*(?:file|path)?:?\s*[\w./-]+\.(?:py|[cm]?[jt]s|go|rs|sh|bash|bats)\s*", re.IGNORECASE
+)
 _GONE = re.compile(
     r"\b(?:remov|delet|drop|renam|replac|inlin|merg|unus|duplicat|redefin|redeclar|obsolete|dead|convert|turn|mov(?:e|ing)"
     r"|extract|split|get rid|not accessed|never used|rewrit)",
@@ -75,16 +78,17 @@ def _with_paths(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> list[Fence
     named = [fence for fence in fences if fence.path and _is_file(fence)]
     if any(fence.language in ("diff", "patch") for fence in named):
         raise MalformedReply("A patch cannot be used. Write each file whole, in a block with its path.")
-    code = [fence for fence in fences if not fence.path and fence.text.strip() and fence.language not in _SHELL]
+    code = [fence for fence in fences if not fence.path and fence.text.strip() and not _only_shows(task, fence)]
     if named or not code:
         return named
-    candidates = [file.path for file in plan.files if not python_code.is_test(file.path)]
+    candidates = [file.path for file in plan.files if not is_test(file.path)]
     if task.document and task.document.path in candidates:
         candidates = [task.document.path]
     if len(candidates) != 1:
-        raise MalformedReply(
-            "Each code block needs its path after the language, as in ```python path=package/module.py"
-        )
+        example = "python path=package/module.py"
+        if (tongue := TONGUES[task.settings.language]).name != "python":
+            example = f"{tongue.fences[0]} path=folder/name{tongue.endings[0]}"
+        raise MalformedReply(f"Each code block needs its path after the language, as in ```{example}")
     longest = max(code, key=lambda fence: len(fence.text))
     return [Fence(longest.language, candidates[0], longest.text)]
 
@@ -94,17 +98,23 @@ def _is_file(fence: Fence) -> bool:
     name = PurePosixPath(fence.path).name
     if not fence.text.strip():
         return name in ("__init__.py", "py.typed", ".gitkeep")
-    return not (fence.language in _SHELL and name.endswith(".py"))
+    tongue = tongue_of(name)
+    return not (fence.language in _SHELL and tongue is not None and fence.language not in tongue.fences)
+
+
+def _only_shows(task: Task, fence: Fence) -> bool:
+    """Whether a block shows a call or an output, rather than code in the language of the job."""
+    return fence.language in _SHELL and fence.language not in TONGUES[task.settings.language].fences
 
 
 def _one_of(path: str, texts: list[str]) -> str:
     """Of several blocks for one file the one that has what all of them have, the last of equals."""
     if len(set(texts)) == 1:
         return texts[-1]
-    names = [python_code.definitions(text) for text in texts]
+    names = [code_of(path).definitions(text) for text in texts]
     every = frozenset[str]().union(*names)
     whole = [text for text, found in zip(texts, names, strict=True) if found == every]
-    if not whole or not path.endswith(".py"):
+    if not whole or tongue_of(path) is None:
         raise MalformedReply(f"There are several different blocks for {path}. Write each file once, whole.")
     return whole[-1]
 
@@ -120,7 +130,7 @@ def _allowed(task: Task, plan: Plan, name: str) -> str:
         raise OutOfScope(f"Only {task.document.path} may change; you wrote {path}.")
     if task.document and path == task.document.path and path.lower().endswith(_PROSE) and path not in planned:
         raise OutOfScope(f"{path} is the requirement, which stays as it is. Write only the code.")
-    if python_code.is_test(path) and path not in planned and not (task.document and path == task.document.path):
+    if is_test(path) and path not in planned and not (task.document and path == task.document.path):
         raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
     if path in given:
         return path
@@ -151,7 +161,7 @@ def _placed(task: Task, path: str, text: str) -> str:
         whole = _spliced(task, before, text)
     elif before.strip() and unit_of(before) != unit_of(text):
         whole = fitted(text, "", unit_of(before))
-    if lost := _lost(task, before, whole):
+    if lost := _lost(task, path, before, whole):
         raise OutOfScope(
             f"Your {path} no longer has {', '.join(lost[:8])}. Return the whole file with the rest unchanged."
         )
@@ -166,12 +176,13 @@ def _with_first_line(before: str, text: str) -> str:
     return text
 
 
-def _lost(task: Task, before: str, whole: str) -> list[str]:
+def _lost(task: Task, path: str, before: str, whole: str) -> list[str]:
     """Names that the file had and has no longer, though nobody asked for that."""
-    if task.intent is Intent.REFACTOR or python_code.parse(whole) is None:
+    code = code_of(path)
+    if task.intent is Intent.REFACTOR or not code.parses(whole):
         return []
-    had = python_code.definitions(before) | python_code.top_level_names(before)
-    lost = had - python_code.definitions(whole) - python_code.top_level_names(whole)
+    had = code.definitions(before) | code.top_level_names(before)
+    lost = had - code.definitions(whole) - code.top_level_names(whole)
     asked = "\n".join([task.requirement, *(item.message for item in task.complaints)])
     if lost and _GONE.search(asked):
         words = set(re.findall(r"\w+", asked))
@@ -204,7 +215,7 @@ def _is_whole(task: Task, document: str, text: str) -> bool:
         return not imports - has_imports
     kept = (others & has).total() / others.total()
     outside = _outside(document, task)
-    named = outside & python_code.definitions(textwrap.dedent(text))
+    named = outside & code_of(task.document.path if task.document else "").definitions(textwrap.dedent(text))
     most = len(named) * 2 >= len(outside)
     if is_large(task):
         return most and kept >= 0.5
@@ -222,12 +233,11 @@ def _significant(lines: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
 
 def _outside(document: str, task: Task) -> frozenset[str]:
     """Names of the definitions that the enclosing one neither is, nor is in, nor holds."""
-    tree = python_code.parse(document)
     place = task.enclosing
     return frozenset(
         name
-        for name, node in python_code.defined(tree.body if tree else ())
-        if not place or node.lineno > place.end_line or (node.end_lineno or node.lineno) < place.start_line
+        for name, first, last in code_of(task.document.path if task.document else "").spans(document)
+        if not place or first > place.end_line or last < place.start_line
     )
 
 
@@ -236,7 +246,7 @@ def enclosing_names(task: Task) -> frozenset[str]:
     if not task.document or not task.enclosing:
         return frozenset()
     lines = split_lines(task.document.text)[task.enclosing.start_line - 1 : task.enclosing.end_line]
-    return python_code.definitions(textwrap.dedent("".join(lines)))
+    return code_of(task.document.path).definitions(textwrap.dedent("".join(lines)))
 
 
 def _spliced(task: Task, before: str, text: str) -> str:
@@ -261,19 +271,21 @@ def tester_files(task: Task, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...
         OutOfScope: a path outside the workspace.
     """
     written: dict[str, list[str]] = {}
-    code = [fence for fence in fences if fence.text.strip() and fence.language not in _SHELL]
+    tongue = TONGUES[task.settings.language]
+    code = [fence for fence in fences if fence.text.strip() and not _only_shows(task, fence)]
     for number, fence in enumerate(code):
-        path = _test_path(task, fence.path or f"test_generated{number or ''}.py")
-        if not python_code.is_test(path):
+        path = _test_path(task, fence.path or tongue.test_file.format(stem=f"generated{number or ''}"))
+        if not is_test(path):
             continue
-        if problem := python_code.syntax_error(fence.text):
+        if problem := code_of(path).syntax_error(fence.text):
             raise MalformedReply(f"{path} does not parse: {problem}. Write the whole file again.")
-        if python_code.names_of_tests(fence.text) or PurePosixPath(path).name == "conftest.py":
+        if code_of(path).names_of_tests(fence.text) or PurePosixPath(path).name == "conftest.py":
             written.setdefault(path, []).append(fence.text)
     files = [file for path, texts in written.items() for file in _test_files(task, path, texts)]
-    if not any(python_code.names_of_tests(file.text) for file in files):
+    if not any(code_of(file.path).names_of_tests(file.text) for file in files):
+        kind = "pytest" if tongue.name == "python" else tongue.title
         raise MalformedReply(
-            "There is no test function in your reply. Write a pytest file in a fenced block with its path."
+            f"There is no test function in your reply. Write a {kind} file in a fenced block with its path."
         )
     return tuple(files)
 
@@ -282,7 +294,7 @@ def _test_files(task: Task, path: str, texts: list[str]) -> list[SourceFile]:
     """Blocks for one test file: a corrected one in the place of the first, others as files of their own."""
     kept: list[str] = []
     for text in texts:
-        kept = [earlier for earlier in kept if not _repeats(earlier, text)] + [text]
+        kept = [earlier for earlier in kept if not _repeats(path, earlier, text)] + [text]
     taken: list[SourceFile] = []
     for text in kept:
         free = path if not taken else _free(path, (*task.listing, *(file.path for file in taken)))
@@ -290,8 +302,9 @@ def _test_files(task: Task, path: str, texts: list[str]) -> list[SourceFile]:
     return taken
 
 
-def _repeats(earlier: str, later: str) -> bool:
-    return earlier == later or bool(python_code.names_of_tests(earlier) & python_code.names_of_tests(later))
+def _repeats(path: str, earlier: str, later: str) -> bool:
+    names = code_of(path).names_of_tests
+    return earlier == later or bool(names(earlier) & names(later))
 
 
 def _test_path(task: Task, name: str) -> str:
@@ -303,14 +316,19 @@ def _test_path(task: Task, name: str) -> str:
     folder = PurePosixPath(task.tests_folder or (PurePosixPath(task.document.path).parent if task.document else "."))
     if path.is_relative_to(folder):
         folder = path.parent
-    if path.suffix not in (".py", ""):
+    tongue = TONGUES[task.settings.language]
+    if path.suffix not in (*tongue.endings, ""):
         return str(path)
     if path.name == "conftest.py":
         if str(folder / path.name) in task.listing:
             raise MalformedReply(f"{folder / path.name} exists. Put the fixtures into the test file.")
         return str(folder / path.name)
-    stem = path.stem if python_code.is_test(f"{path.stem}.py") else f"test_{path.stem}"
-    return _free(str(folder / f"{stem}.py"), task.listing)
+    if tongue.beside:
+        folder = path.parent
+    named = path.name if path.suffix else f"{path.name}{tongue.endings[0]}"
+    if not is_test(str(folder / named)):
+        named = tongue.test_file.format(stem=path.stem)
+    return _free(str(folder / named), task.listing)
 
 
 def _free(path: str, existing: Iterable[str]) -> str:
@@ -318,6 +336,14 @@ def _free(path: str, existing: Iterable[str]) -> str:
     there = {PurePosixPath(name).name.casefold() for name in existing}
     pure, number = PurePosixPath(path), 2
     while pure.name.casefold() in there:
-        pure = pure.with_name(f"{PurePosixPath(path).stem}_{number}.py")
+        pure = pure.with_name(_numbered(PurePosixPath(path), number))
         number += 1
     return str(pure)
+
+
+def _numbered(path: PurePosixPath, number: int) -> str:
+    """Another name that is a test file still: the number stands before what makes it one."""
+    ending = re.search(r"(?:[._-]test|\.spec)?\.\w+$", path.name)
+    if path.suffix == ".py" or ending is None:
+        return f"{path.stem}_{number}{path.suffix}"
+    return f"{path.name[: ending.start()]}_{number}{ending.group()}"

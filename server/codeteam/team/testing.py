@@ -11,10 +11,13 @@ from codeteam.domain.artifacts import Draft, Feedback, Tests
 from codeteam.domain.errors import UnreadableReply
 from codeteam.domain.events import Noted, Tested, TestsWritten
 from codeteam.domain.evidence import Gate, TestCase, TestReport
+from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.team import python_code
 from codeteam.team.bench import Bench, failed
+from codeteam.team.code import code_of
+from codeteam.team.reports import test_of
 from codeteam.team.turned import turned
 
 SHOWN = 3
@@ -59,7 +62,7 @@ def _does_not_load(report: TestReport) -> str:
     for case in failing_cases(report):
         frames = re.findall(r"^(\S+\.py):\d+: in ", case.message, re.MULTILINE)
         error = re.search(r"^E +((?:NameError|SyntaxError|IndentationError): .*)", case.message, re.MULTILINE)
-        if case.outcome == "error" and error and frames and python_code.is_test(frames[-1]):
+        if case.outcome == "error" and error and frames and is_test(frames[-1]):
             return f"{frames[-1]}: {error[1]}"[:500]
     return ""
 
@@ -74,7 +77,7 @@ def _failures(report: TestReport) -> set[str]:
 
 
 def _names(tests: Tests) -> frozenset[str]:
-    return frozenset(name for file in tests.files for name in python_code.names_of_tests(file.text))
+    return frozenset(name for file in tests.files for name in code_of(file.path).names_of_tests(file.text))
 
 
 async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
@@ -97,8 +100,8 @@ async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
 async def _look_at_the_old_tests(bench: Bench) -> None:
     """Which of the project's own tests of this code pass before the job: only those can show what a draft broke."""
     bench.failing_before = frozenset()
-    existing = tuple(file for file in bench.task.neighbours if python_code.is_test(file.path))
-    if not any(python_code.names_of_tests(file.text) for file in existing):
+    existing = tuple(file for file in bench.task.neighbours if is_test(file.path))
+    if not any(code_of(file.path).names_of_tests(file.text) for file in existing):
         return
     with bench.step("executor", 0, "running the project's tests on the code as it was") as said:
         report = await bench.executor.tests(0, (), existing, "tests")
@@ -115,7 +118,7 @@ async def _true_of_the_old(bench: Bench, tests: Tests) -> Tests:
     with bench.step("executor", 0, "running the tests on the code as it was") as said:
         report = await bench.executor.tests(0, (), tests.files, "tests")
         said.append(score(report))
-    wrong = {_function(case.name) for case in failing_cases(report)}
+    wrong = {test_of(case.name) for case in failing_cases(report)}
     if not wrong:
         return tests
     bench.record(Noted(f"Left out, as the code never behaved so: {', '.join(sorted(wrong))}."))
@@ -123,7 +126,7 @@ async def _true_of_the_old(bench: Bench, tests: Tests) -> Tests:
 
 
 def _without(tests: Tests, names: set[str]) -> Tests:
-    left = (SourceFile(file.path, python_code.without_functions(file.text, names)) for file in tests.files)
+    left = (SourceFile(file.path, code_of(file.path).without_functions(file.text, names)) for file in tests.files)
     return Tests(tuple(left), tests.explanation)
 
 
@@ -133,7 +136,10 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
         return None
     for attempt in (1, 2):
         tests = await _awaited(bench, draft.iteration, bench.tests)
-        imported = [replace(file, text=python_code.with_import(file.text, "pytest")) for file in tests.files]
+        imported = [
+            replace(file, text=python_code.with_import(file.text, "pytest")) if file.path.endswith(".py") else file
+            for file in tests.files
+        ]
         tests = Tests(await bench.executor.tidy(draft.iteration, imported), tests.explanation)
         fresh = [file for file in tests.files if f"{file.path}\0{file.text}" not in bench.believed]
         if not fresh:
@@ -148,8 +154,9 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
             bench.believed |= {f"{file.path}\0{file.text}" for file in tests.files}
             return tests
         if attempt == 1:
+            raises = "raises NotImplementedError" if bench.executor.is_python else "fails"
             complaint = (
-                f"Every test in {', '.join(empty)} passes even when each function only raises NotImplementedError, "
+                f"Every test in {', '.join(empty)} passes even when each function only {raises}, "
                 "so they prove nothing. Write tests that fail unless the behaviour is there."
             )
             bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, complaint))
@@ -178,7 +185,7 @@ async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestRepor
         return tests, report
     corrected = fault.tests
     if corrected is None:
-        names = {_function(case.name) for case in failing}
+        names = {test_of(case.name) for case in failing}
         bench.record(Noted(f"Left out, as the tester found them wrong: {', '.join(sorted(names))}."))
         corrected = _without(tests, names)
     if not _names(corrected):
@@ -215,13 +222,12 @@ def _assertions(failing: Sequence[TestCase]) -> str:
     return "\n\n".join(f"{case.name}:\n{asserted(case.message)}" for case in failing[:SHOWN])
 
 
-def _function(name: str) -> str:
-    return name.partition("::")[2].partition("[")[0]
-
-
 def asserted(message: str) -> str:
-    """Of a pytest failure only what was asserted, without the code around it."""
+    """Of a test's failure only what was asserted, without the code or the calls around it."""
     lines = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
+    if not lines and "\n    at " in message:  # as Node tells it
+        told = message.partition("\nError [")[0].splitlines()
+        lines = [line for line in told if line.strip() and not line.startswith("    at ")]
     return "\n".join(lines[:20]) or message.splitlines()[0][:300] if message else ""
 
 

@@ -17,9 +17,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from codeteam.domain.evidence import TestReport
+from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.examples import Example
+from codeteam.team.reports import test_of
 
 _MOST = 8
 """Turned twins of one test at most; each has another of its expectations turned."""
@@ -42,7 +44,7 @@ def turned(tests: Iterable[SourceFile], most: int = _MOST) -> tuple[SourceFile, 
     return tuple(
         SourceFile(file.path, text)
         for file in tests
-        if (text := _turned(file.text, most) if python_code.is_test(file.path) else file.text)
+        if file.path.endswith(".py") and (text := _turned(file.text, most) if is_test(file.path) else file.text)
     )
 
 
@@ -60,7 +62,7 @@ def turned_examples(examples: Sequence[Example]) -> tuple[Example, ...]:
 
 def deception(report: TestReport) -> str:
     """What the report of turned tests gives away, in words; empty when all failed as they must."""
-    names = (case.name.partition("::")[2].partition("[")[0] for case in report.cases if case.outcome == "passed")
+    names = (test_of(case.name) for case in report.cases if case.outcome == "passed")
     if passed := tuple(dict.fromkeys(_MARKED.sub("", name) for name in names)):
         return f"These tests pass whatever they expect, so the code deceives its tests: {', '.join(passed[:5])}."
     failed = any(case.outcome in ("failed", "error") for case in report.cases)

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from codeteam.domain.languages import TONGUES, language_for
 from codeteam.domain.settings import Settings
 from codeteam.domain.source import SourceFile, Span
 from codeteam.domain.task import Complaint, Intent, Task
 from codeteam.workspace.definitions import enclosing, is_prose, words
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.imports import Import, Resolver, needed_files
-from codeteam.workspace.project import dependencies, read_pyproject, source_roots, tests_folder, tests_of
+from codeteam.workspace.manifests import declared, manifests
+from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
 from codeteam.workspace.reading import is_plain, lines_of
 
@@ -72,7 +74,7 @@ def gather_task(
         job=job,
         intent=intent,
         requirement=requirement,
-        settings=settings,
+        settings=replace(settings, language=language_for(relative, requirement, settings.language)),
         document=document,
         selection=selection,
         enclosing=enclosing(relative, text, spot) if document and spot else None,
@@ -111,6 +113,7 @@ def new_job_id() -> str:
 def _with_workspace(task: Task, folder: Folder) -> Task:
     document = task.document
     path = document.path if document else ""
+    tongue = TONGUES[task.settings.language]
     pyproject = read_pyproject(folder)
     listing = folder.listing(_LISTED)
     tests = tests_folder(folder, pyproject, path, listing)
@@ -118,13 +121,14 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     near = _mentioned(task, resolver, listing)
     if document is None or is_prose(path):
         near += _packages(listing, tests)
+    kept = [*tests_of(path, tests, listing), *manifests(tongue.name, path, listing)]
     return replace(
         task,
-        neighbours=needed_files(folder, resolver, document, near, tests_of(path, tests, listing)),
+        neighbours=needed_files(folder, resolver, document, near, kept),
         listing=listing,
         tests_folder=tests,
         rules=_rules(folder),
-        dependencies=dependencies(folder, pyproject, listing),
+        dependencies=declared(tongue.name, folder, pyproject, listing),
         notes=(*task.notes, *folder.unreadable()),
     )
 

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from codeteam.domain.source import SourceFile
 from codeteam.workspace.definitions import is_python, parse
 from codeteam.workspace.folder import Folder
+from codeteam.workspace.named_files import named_by
 
 _FILES = 20
 _BYTES = 200_000
@@ -126,6 +127,8 @@ def needed_files(
     if document is not None and is_python(document.path):
         first += resolver.imported_by(document.path, document.text)
         first += resolver.around(document.path)
+    elif document is not None:
+        first += named_by(folder, document.path, document.text)
     kept = [path for path in dict.fromkeys(tests) if document is None or path != document.path]
     queue = deque(dict.fromkeys((*first[: _FILES * 2], *near, *kept)))
     shelf = _Shelf(folder, reserved=kept)
@@ -139,6 +142,8 @@ def needed_files(
         if text and is_python(path):
             queue += resolver.imported_by(path, text)
             queue += resolver.around(path)
+        elif text:
+            queue += named_by(folder, path, text)
     return shelf.files()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from codeteam.domain.languages import Tongue, is_test, tongue_of
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.reading import is_plain
 
@@ -95,8 +96,8 @@ def tests_of(path: str, tests: str, listing: Sequence[str]) -> list[str]:
     """Existing test files of a document and the `conftest.py` files that set them up."""
     pure = PurePosixPath(path)
     stem = pure.parent.name if pure.stem == "__init__" else pure.stem
-    names = {f"test_{stem}.py", f"{stem}_test.py"} if stem else set[str]()
-    found = [other for other in listing if PurePosixPath(other).name in names]
+    tongue = tongue_of(path)
+    found = [other for other in listing if stem and tongue and _tests(other, tongue, stem)]
     found.sort(key=lambda other: (-_shared(other, path), not other.startswith(f"{tests}/"), len(other)))
     found = found[:3]
     there = set(listing)
@@ -108,6 +109,16 @@ def tests_of(path: str, tests: str, listing: Sequence[str]) -> list[str]:
     return found
 
 
+def _tests(path: str, tongue: Tongue, stem: str) -> bool:
+    """Whether a path is that of a test file for what has this stem."""
+    name = PurePosixPath(path).name
+    ending = next((ending for ending in tongue.endings if name.endswith(ending)), "")
+    if not ending or not is_test(path) or name == "conftest.py":
+        return False
+    bare = name.removesuffix(ending)
+    return stem in (re.sub(r"^test[_.-]", "", bare), re.sub(r"[._-]test$|\.spec$", "", bare))
+
+
 def _shared(test: str, path: str) -> int:
     """How many folder names a test's path and the document's have in common: mirrored layouts match best."""
     return len(set(PurePosixPath(test).parts[:-1]) & set(PurePosixPath(path).parts[:-1]))
@@ -116,8 +127,9 @@ def _shared(test: str, path: str) -> int:
 def _has_tests(listing: Sequence[str], where: str) -> bool:
     prefix = f"{where}/" if where else ""
     return any(
-        path.startswith(f"{prefix}test_") and path.endswith(".py") and "/" not in path[len(prefix) :]
+        path.startswith(prefix) and is_test(path) and "/" not in path[len(prefix) :]
         for path in listing
+        if not path.endswith(("_test.py", "conftest.py"))
     )
 
 

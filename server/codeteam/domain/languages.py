@@ -1,0 +1,77 @@
+"""Programming languages as their files show them: what they are called, and which of their files hold tests.
+
+What runs them is a row of `codeteam.sandbox.languages`, what can be known of their code is in `codeteam.team`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """A language by the look of its files."""
+
+    name: str
+    """As the setting `language` has it."""
+    title: str
+    """As people write it."""
+    endings: tuple[str, ...]
+    """Of its files, the one that new files get first."""
+    fences: tuple[str, ...]
+    """Words by which a fenced block says that it is in this language, the one to write first."""
+    tests: str
+    """Regular expression of the paths that the test runner takes for tests, or for a part of them."""
+    test_file: str
+    """Name of a new test file, with `{stem}` for that of the file it tests."""
+    declarations: tuple[str, ...] = ()
+    """Endings of files that only declare what others hold: nothing in them runs."""
+    beside: bool = False
+    """Tests stand in the folder of what they test, and nowhere else."""
+
+
+TONGUES = {
+    tongue.name: tongue
+    for tongue in (
+        Tongue(
+            "python", "Python", (".py", ".pyi"), ("python", "py", "python3"),
+            r"(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest)\.py", "test_{stem}.py", declarations=(".pyi",),
+        ),
+        Tongue(
+            "javascript", "JavaScript", (".js", ".mjs", ".cjs"), ("javascript", "js", "mjs", "cjs", "node"),
+            r"(?:.*/)?(?:[^/]+[._-]test|[^/]+\.spec|test[._-][^/]+)\.[cm]?js|(?:.*/)?__tests__/.*\.[cm]?js",
+            "{stem}.test.js",
+        ),
+        Tongue(
+            "typescript", "TypeScript", (".ts", ".mts", ".cts"), ("typescript", "ts", "mts", "cts"),
+            r"(?:.*/)?(?:[^/]+[._-]test|[^/]+\.spec|test[._-][^/]+)\.[cm]?ts|(?:.*/)?__tests__/.*\.[cm]?ts",
+            "{stem}.test.ts", declarations=(".d.ts", ".d.mts", ".d.cts"),
+        ),
+    )
+}  # fmt: skip
+"""By name."""
+
+
+def tongue_of(path: str) -> Tongue | None:
+    """The language of a file, by its ending; None for any other file."""
+    ending = PurePosixPath(path).suffix.lower()
+    return next((tongue for tongue in TONGUES.values() if ending in tongue.endings), None)
+
+
+def is_test(path: str) -> bool:
+    """Whether a test runner would take the file for tests, or for what sets them up."""
+    tongue = tongue_of(path)
+    return tongue is not None and re.fullmatch(tongue.tests, path) is not None
+
+
+def language_for(path: str, requirement: str, setting: str) -> str:
+    """The language of a job: that of its document, else of the files that the requirement names, else the setting's."""
+    if tongue := tongue_of(path):
+        return tongue.name
+    named = {tongue.name for word in _FILE.findall(requirement[:100_000]) if (tongue := tongue_of(word))}
+    return named.pop() if len(named) == 1 else setting
+
+
+_FILE = re.compile(r"(?<![\w./-])(?:[\w-]+/){0,20}[\w.-]{1,100}\.[a-z]{1,5}\b")

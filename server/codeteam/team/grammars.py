@@ -1,0 +1,120 @@
+"""What `TreeCode` needs to know of each language: the names that its grammar gives to things. A row a language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import tree_sitter_javascript
+import tree_sitter_typescript
+from tree_sitter import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A row. Sets are of node types, as the grammar calls them."""
+
+    language: Callable[[], object]
+    """Of the grammar's package."""
+    defines: frozenset[str]
+    """Definitions: functions and types, each with a field `name`."""
+    variables: frozenset[str]
+    """Names with a value; one whose value is a function is a definition too."""
+    transparent: frozenset[str]
+    """What only stands around definitions, at the top of a file or in the body of a type."""
+    functions: frozenset[str]
+    """Whatever has a field `body` that runs when it is called."""
+    comments: frozenset[str]
+    skipped: frozenset[str]
+    """Statements that do something when the file is loaded: of no interest to who uses it."""
+    refuse: str
+    """Statement with which a stub's function begins."""
+    ending: str
+    """What a stub ends with."""
+    expression: tuple[str, str]
+    """What is put around a body that is an expression, to make a block that can refuse; empty where there is none."""
+    is_doc: re.Pattern[str]
+    """Matches a comment that documents what stands below it."""
+    is_public: Callable[[Node], bool]
+    """Whether a definition at the top, or in a type, is for others to use."""
+    test_name: Callable[[Node], str]
+    """The name of the test that a node is, read from it; empty for any other node."""
+    owner: Callable[[Node], str]
+    """The type that a definition outside of it belongs to, as methods in Go and Rust; empty for others."""
+    attached: frozenset[str] = frozenset()
+    """What may stand between a definition and its documentation: attributes."""
+
+
+def _text(node: Node | None) -> str:
+    return node.text.decode("utf-8", "replace") if node is not None and node.text is not None else ""
+
+
+def _no_owner(node: Node) -> str:
+    del node
+    return ""
+
+
+def _is_exported(node: Node) -> bool:
+    """In JavaScript: with `export` before it, or in a class that has, unless its name says otherwise."""
+    if node.type in ("method_definition", "public_field_definition", "field_definition"):
+        name = _text(node.child_by_field_name("name"))
+        owner = node.parent.parent if node.parent else None
+        marked = any(_text(child) in ("private", "protected") for child in node.children)
+        private = name.startswith(("_", "#")) or name == "constructor" or marked
+        return not private and owner is not None and _is_exported(owner)
+    above = node.parent
+    while above is not None and above.type in ("lexical_declaration", "variable_declaration"):
+        above = above.parent
+    return above is not None and above.type == "export_statement"
+
+
+def _node_test(node: Node) -> str:
+    """`test("name", …)` or `it("name", …)`, with what may stand between: `.skip`, `.only`."""
+    if node.type != "call_expression":
+        return ""
+    function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+    called = _text(function)
+    first = arguments.named_children[0] if arguments is not None and arguments.named_children else None
+    if called.partition(".")[0] not in ("test", "it") or called not in ("test", "it", "test.only", "it.only"):
+        return ""
+    # A name that is put together when it runs cannot be read from here.
+    plain = first is not None and first.type == "string"
+    return _text(first)[1:-1] if plain and "\\" not in _text(first) else ""
+
+
+_JAVASCRIPT = Grammar(
+    language=tree_sitter_javascript.language,
+    defines=frozenset(
+        {"function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration",
+         "interface_declaration", "type_alias_declaration", "enum_declaration", "method_definition",
+         "function_signature"}
+    ),
+    variables=frozenset({"variable_declarator", "public_field_definition", "field_definition"}),
+    transparent=frozenset(
+        {"export_statement", "lexical_declaration", "variable_declaration", "ambient_declaration", "class_body"}
+    ),
+    functions=frozenset(
+        {"function_declaration", "generator_function_declaration", "function_expression", "generator_function",
+         "arrow_function", "method_definition"}
+    ),
+    comments=frozenset({"comment", "html_comment"}),
+    skipped=frozenset(
+        {"expression_statement", "if_statement", "for_statement", "for_in_statement", "while_statement",
+         "do_statement", "try_statement", "switch_statement", "statement_block", "empty_statement"}
+    ),
+    refuse='if (__codeteam_stub__) throw new Error("not implemented");',
+    ending="\n;var __codeteam_stub__ = true;\n",
+    expression=("{ return (", "); }"),
+    is_doc=re.compile(r"/\*\*"),
+    is_public=_is_exported,
+    test_name=_node_test,
+    owner=_no_owner,
+    attached=frozenset({"decorator"}),
+)  # fmt: skip
+
+GRAMMARS = {
+    "javascript": _JAVASCRIPT,
+    "typescript": replace(_JAVASCRIPT, language=tree_sitter_typescript.language_typescript),
+}
+"""By the language's name."""
