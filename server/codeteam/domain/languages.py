@@ -49,6 +49,11 @@ TONGUES = {
             r"(?:.*/)?(?:[^/]+[._-]test|[^/]+\.spec|test[._-][^/]+)\.[cm]?ts|(?:.*/)?__tests__/.*\.[cm]?ts",
             "{stem}.test.ts", declarations=(".d.ts", ".d.mts", ".d.cts"),
         ),
+        Tongue(
+            "shell", "Bash", (".sh", ".bash", ".bats"), ("bash", "sh", "shell", "bats", "zsh"),
+            r".*\.bats", "{stem}.bats",
+        ),
+        Tongue("go", "Go", (".go",), ("go", "golang"), r".*_test\.go", "{stem}_test.go", beside=True),
     )
 }  # fmt: skip
 """By name."""

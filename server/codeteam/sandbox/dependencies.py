@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import known
 from codeteam.sandbox.interface import DependencyProblem
 
 MOST_REQUIREMENTS = 100
@@ -30,6 +31,10 @@ MANYLINUX = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 FRESH = 24 * 3600
 """Seconds for which a resolution is used again; afterwards newer releases are looked for."""
 UV_TIMEOUT = 600
+TOO_YOUNG = "Every release that fits was published only in the last days: too young to be taken unasked."
+_ROUNDS = 8
+"""How often names are found whose index gives no dates: a package, what it needs, what that needs."""
+_UNDATED = re.compile(r"`([A-Za-z0-9][\w.]*(?:-[A-Za-z][\w.]*)*)-\d[^`]*` is missing an upload date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,23 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
     return tuple(sorted(good)), tuple(problems)
 
 
+def doubtful(requirements: Iterable[str], index: str, trusted: frozenset[str]) -> tuple[DependencyProblem, ...]:
+    """Lines, checked ones, whose name is one letter away from a popular package's, and that no one vouches for."""
+    found = []
+    for line in requirements:
+        name = line.rpartition("@")[0] if index == "npm" else Requirement(line).name
+        if name not in trusted and (other := known.mistaken(name, index)):
+            said = f"It is easily mistaken for {other}, which is far more common. Did you mean {other}?"
+            found.append(DependencyProblem(line, said, "mistaken"))
+    return tuple(found)
+
+
+def no_packages(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
+    """As `check`, for a language whose packages are not fetched."""
+    said = "Packages of this language are not fetched for the sandbox; do with what it has."
+    return (), tuple(DependencyProblem(line[:LONGEST_LINE], said) for line in lines[:MOST_REQUIREMENTS])
+
+
 class Resolver:
     """Turns requirement lines into locks and locks into folders, with uv."""
 
@@ -107,32 +129,48 @@ class Resolver:
         self._locks = cache / "locks"
         self._environ = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
         self._exclude_newer = exclude_newer
-        """A date; packages uploaded later are not seen. Empty for no such gate."""
+        """A date; releases uploaded later are not seen. Empty for no such gate."""
 
-    async def lock(self, requirements: tuple[str, ...], target: Target) -> Lock | tuple[DependencyProblem, ...]:
-        """Exact versions for requirement lines that passed `check`.
+    async def lock(
+        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+    ) -> Lock | tuple[DependencyProblem, ...]:
+        """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
+
+        Where an index does not say when a release was uploaded, as private ones often do not, its age is no matter.
 
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
         """
-        question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer))
-        known = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
-        if text := _read(known, FRESH):
+        names = {canonicalize_name(Requirement(line).name) for line in requirements}
+        free = names & {canonicalize_name(name) for name in trusted}
+        question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer, *sorted(free)))
+        earlier = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
+        if text := _read(earlier, FRESH):
             return Lock.of(text, target)
-        gate = ("--exclude-newer", self._exclude_newer) if self._exclude_newer else ()
         with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as folder:
             asked = _write(Path(folder, "requirements.in"), "\n".join(requirements) + "\n")
             answer = Path(folder, "lock.txt")
-            code, text = await self._uv(
-                folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *gate,
-                *target.arguments, "--output-file", str(answer), str(asked),
-            )  # fmt: skip
+            for _ in range(_ROUNDS):
+                code, text = await self._uv(
+                    folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *self._gate(free),
+                    *target.arguments, "--output-file", str(answer), str(asked), quiet=False,
+                )  # fmt: skip
+                undated = {canonicalize_name(name) for name in _UNDATED.findall(text)} - free
+                if code != 1 or not undated:
+                    break
+                free |= undated
             if code == 1:
                 return problems_of(text, requirements)
-            if code != 0 and (earlier := _read(known)):
-                return Lock.of(earlier, target)
+            if code != 0 and (before := _read(earlier)):
+                return Lock.of(before, target)
             _raise_for(code, text)
-            return Lock.of(_read(_write(known, _read(answer))), target)
+            return Lock.of(_read(_write(earlier, _read(answer))), target)
+
+    def _gate(self, free: Iterable[str]) -> tuple[str, ...]:
+        if not self._exclude_newer:
+            return ()
+        without = (word for name in sorted(free) for word in ("--exclude-newer-package", f"{name}=false"))
+        return ("--exclude-newer", self._exclude_newer, *without)
 
     async def install(self, lock: Lock, target: Target, folder: Path, *, own_copies: bool) -> None:
         """Unpack the wheels of a lock into an empty folder; nothing of them is run.
@@ -151,10 +189,10 @@ class Resolver:
             )  # fmt: skip
             _raise_for(code, text)
 
-    async def _uv(self, folder: str, *arguments: str) -> tuple[int, str]:
+    async def _uv(self, folder: str, *arguments: str, quiet: bool = True) -> tuple[int, str]:
         """Run uv where no configuration of a workspace is found; its exit code and what it said."""
         process = await asyncio.create_subprocess_exec(
-            uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--quiet", "--color", "never",
+            uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never", *(("--quiet",) if quiet else ()),
             "--python", sys.executable,
             cwd=folder, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -175,10 +213,15 @@ def problems_of(text: str, requirements: tuple[str, ...]) -> tuple[DependencyPro
     """What uv says of requirements that cannot be met, each told for the line it is about."""
     flat = " ".join(text.split())
     found = []
+    young = {canonicalize_name(name) for name in re.findall(r"`([\w.-]+)` was filtered by `exclude-newer", flat)}
     for line in requirements:
         name = re.escape(Requirement(line).name)
         if re.search(rf"\b{name} was not found in", flat):
-            found.append(DependencyProblem(line, "There is no package of this name on the index."))
+            said = "There is no package of this name on the index."
+            other = known.meant(Requirement(line).name, "pypi")
+            found.append(DependencyProblem(line, f"{said} Did you mean {other}?" if other else said))
+        elif canonicalize_name(Requirement(line).name) in young:
+            found.append(DependencyProblem(line, TOO_YOUNG, "young"))
         elif re.search(rf"there (is|are) no versions? of {name}\b", flat):
             found.append(DependencyProblem(line, "The index has no such version of this package."))
         elif re.search(rf"\b{name}\S* (has|have) no (usable )?wheels", flat) or re.search(

@@ -10,7 +10,7 @@ from pathlib import Path
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
 from codeteam.sandbox.container import Container, Recipe
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, doubtful, no_packages
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
@@ -23,6 +23,8 @@ from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
 
 DEFAULT_LIMITS = Limits()
+_CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
+"""Of requirement lines, by the index of a language."""
 
 
 class DockerSandbox:
@@ -61,32 +63,36 @@ class DockerSandbox:
         self._pruned = False
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python"
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         row = LANGUAGES[language]
-        asked, problems = (npm.check if row.packages == "npm" else check)(requirements)
+        asked, problems = _CHECKS[row.packages](requirements)
         if problems:
             return problems
         if not asked:
             return DependencySet(key="", language=language)
+        if problems := doubtful(asked, LANGUAGES[language].packages, trusted):
+            return problems
         found = await self._image()
-        lock = await self._locked(asked, language, found)
+        lock = await self._locked(asked, language, found, trusted)
         if isinstance(lock, tuple):
             return lock
         self._locks[lock.key] = lock
         await self._volumes.ensure(await self._parcel(lock, found), found)
-        dependencies = DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language)
+        dependencies = DependencySet(
+            key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted
+        )
         parcels = await self._parcels(dependencies, found, row.toolchain)
         await self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
         return dependencies
 
     async def _locked(
-        self, asked: tuple[str, ...], language: str, found: Image
+        self, asked: tuple[str, ...], language: str, found: Image, trusted: frozenset[str]
     ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
         target = await self._target(found)
         if LANGUAGES[language].packages == "npm":
-            return await self._npm.lock(asked, target)
-        return await self._resolver.lock(asked, target)
+            return await self._npm.lock(asked, target, trusted)
+        return await self._resolver.lock(asked, target, trusted)
 
     @asynccontextmanager
     async def open(
@@ -116,6 +122,7 @@ class DockerSandbox:
             env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
         )
         try:
+            await toolchains.demand(chain, session)
             await self._stock(recipe, parcels)
             yield session
         finally:
@@ -183,7 +190,8 @@ class DockerSandbox:
         async def unpack(folder: Path) -> None:
             await toolchains.unpack(tools, target, folder, resolver=self._resolver, npm=self._npm, own=False)
 
-        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack)]
+        env = toolchains.environment(chain, policy.TOOLS, policy.environment())
+        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env)]
         if dependencies is not None and dependencies.key:
             parcels.append(await self._parcel(await self._lock_of(dependencies, found), found))
         return tuple(parcels)
@@ -205,7 +213,7 @@ class DockerSandbox:
     async def _lock_of(self, dependencies: DependencySet, found: Image) -> Lock | NpmLock:
         """The lock of a set that this sandbox prepared, or another process before it."""
         if dependencies.key not in self._locks:
-            lock = await self._locked(dependencies.requirements, dependencies.language, found)
+            lock = await self._locked(dependencies.requirements, dependencies.language, found, dependencies.trusted)
             if isinstance(lock, tuple):
                 raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
             self._locks[dependencies.key] = lock

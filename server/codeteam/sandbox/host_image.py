@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import IO
 
 PROGRAMS = (
-    *("cat", "chmod", "cp", "cut", "date", "dirname", "echo", "env", "expr", "false", "find", "grep", "head", "id"),
-    *("ln", "ls", "mkdir", "mktemp", "mv", "printf", "pwd", "rm", "rmdir", "sed", "seq", "sleep", "sort", "tail"),
-    *("tee", "test", "touch", "tr", "true", "uname", "uniq", "wc"),
+    *("awk", "base64", "basename", "cat", "chmod", "cksum", "cmp", "comm", "cp", "cut", "date", "diff", "dirname"),
+    *("echo", "env", "expr", "false", "find", "fold", "grep", "head", "id", "join", "ln", "ls", "md5sum", "mkdir"),
+    *("mktemp", "mv", "nl", "nproc", "od", "paste", "printf", "pwd", "readlink", "realpath", "rm", "rmdir", "sed"),
+    *("seq", "sha256sum", "shuf", "sleep", "sort", "split", "stat", "tac", "tail", "tee", "test", "timeout", "touch"),
+    *("tr", "true", "uname", "uniq", "wc", "xargs", "yes"),
 )
 """What a shell script takes for granted; those that this machine has."""
 EXTRA_LIBRARIES = (
@@ -132,15 +134,18 @@ def _compile(content: bytes, source: Path) -> bytes:
 
 
 def _programs() -> tuple[list[Path], list[tuple[str, Entry]]]:
-    """A shell and a few programs: busybox alone where it is, else dash or bash and what there is of the rest."""
+    """Shells and a few programs: of busybox where it is, else dash or bash and what there is of the rest."""
     found: list[Path] = []
     entries: list[tuple[str, Entry]] = []
+    if bash := shutil.which("bash"):
+        found.append(Path(os.path.realpath(bash)))
+        entries.append(("usr/bin/bash", found[-1]))
     busybox = shutil.which("busybox")
     if busybox:
-        path = Path(os.path.realpath(busybox))
-        entries.append(("usr/bin/busybox", path))
+        found.append(Path(os.path.realpath(busybox)))
+        entries.append(("usr/bin/busybox", found[-1]))
         entries += [(f"usr/bin/{name}", "busybox") for name in ("sh", *PROGRAMS)]
-        return [path], entries
+        return found, entries
     for name in ("dash", "bash"):
         if shell := shutil.which(name):
             found.append(Path(os.path.realpath(shell)))

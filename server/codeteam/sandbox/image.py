@@ -22,7 +22,7 @@ REPOSITORY = "codeteam/sandbox"
 LABEL = "codeteam.image"
 CURRENT = "current"
 """Tag of the image that was built last."""
-LAYOUT = "1"
+LAYOUT = "2"
 """Value of the label; raised when images of an earlier release will not do."""
 REFERENCE = "python:3.12-slim"
 """What is pulled when the settings name nothing else."""
@@ -30,7 +30,7 @@ SOURCES = ("auto", "registry", "host", "debian")
 REGISTRY_PATIENCE = 5.0
 """Seconds in which a registry must have answered to be used by `auto`."""
 PULL_TIMEOUT = 900.0
-DEBIAN_PACKAGES = "python3,dash,coreutils,grep,sed,findutils"
+DEBIAN_PACKAGES = "python3,dash,bash,coreutils,grep,sed,findutils,diffutils,mawk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ class DependencySet:
     """`name==version` of everything in it; `name@version` where the index is npm's."""
     language: str = "python"
     """Whose packages these are."""
+    trusted: frozenset[str] = frozenset()
+    """Names that were taken at whatever age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,9 @@ class DependencyProblem:
     requirement: str
     message: str
     """What is wrong, in words: not on the index, no wheel for this platform, versions that conflict."""
+    kind: str = ""
+    """"young" for what was published too recently, "mistaken" for what looks like another package: a user may still
+    want both. Empty for what cannot be had at all."""
 
 
 OnOutput = Callable[[str, bytes], None]
@@ -110,9 +115,11 @@ class Sandbox(Protocol):
     """Makes sessions."""
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python"
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         """Resolve and fetch packages outside the sandbox, cached by content; nothing of them is run.
+
+        `trusted` are names that the user chose: their age and their likeness to others are no matter.
 
         Raises:
             SandboxUnavailable: the index or the engine cannot be reached, the disk is full.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codeteam.domain.languages import TONGUES, Tongue, tongue_of
-from codeteam.sandbox import javascript
+from codeteam.sandbox import golang, javascript, shell
 from codeteam.sandbox.program import Program
-from codeteam.sandbox.toolchains import NODE, PYTHON, Toolchain
+from codeteam.sandbox.toolchains import GO, NODE, PYTHON, SHELL, Toolchain
 
 REPORT = ".codeteam/report.xml"
 """Where the test runner writes its JUnit report, in the work folder."""
@@ -50,7 +50,7 @@ class Language:
     test_argv: Callable[[Sequence[str], str, Sequence[str]], tuple[str, ...]]
     """From test files, the report's path and what coverage is measured of (none for no coverage)."""
     report: str
-    """What the test runner's report is: "junit"."""
+    """What the test runner's report is: "junit" or "go"."""
     family: frozenset[str]
     """Languages whose files its commands take too, its own among them."""
     coverage: str
@@ -172,6 +172,43 @@ LANGUAGES = {
         _PYTHON,
         _JAVASCRIPT,
         replace(_JAVASCRIPT, tongue=TONGUES["typescript"], lint_argvs=javascript.lint_typed),
+        Language(
+            tongue=TONGUES["go"],
+            toolchain=GO,
+            packages="",
+            run_argv=golang.run,
+            load=golang.load,
+            ran="every package compiles",
+            test_argv=golang.test,
+            report="go",
+            family=frozenset({"go"}),
+            coverage=golang.COVERAGE,
+            lint_argvs=golang.lint,
+            tidy_argvs=golang.tidy,
+            scaffold=golang.scaffold,
+            unmeasured=(
+                "Modules that go.mod requires are not fetched: the code has the standard library.",
+                "Examples of a requirement are not run in Go.",
+            ),
+        ),
+        Language(
+            tongue=TONGUES["shell"],
+            toolchain=SHELL,
+            packages="",
+            run_argv=shell.run,
+            load=shell.load,
+            ran="every script parses",
+            test_argv=shell.test,
+            report="junit",
+            family=frozenset({"shell"}),
+            coverage="",
+            lint_argvs=shell.lint,
+            tidy_argvs=shell.tidy,
+            unmeasured=(
+                "Scripts are parsed, not run, before they are tested.",
+                "Coverage of shell scripts is not measured, and examples of a requirement are not run for them.",
+            ),
+        ),
     )
 }
 """By the name in `Settings.language`."""

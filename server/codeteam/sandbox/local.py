@@ -26,7 +26,7 @@ from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import npm, owner, toolchains
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, doubtful, no_packages
 from codeteam.sandbox.interface import (
     Command,
     DependencyProblem,
@@ -45,6 +45,8 @@ from codeteam.sandbox.toolchains import ToolSet
 
 IMAGE = "local (not isolated)"
 DEFAULT_LIMITS = Limits()
+_CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
+"""Of requirement lines, by the index of a language."""
 MEMORY_RAN_OUT = re.compile(rb"^MemoryError\b", re.MULTILINE)
 """Without a container there is no count of processes killed for memory: the limit shows as this, or as SIGKILL."""
 
@@ -73,18 +75,20 @@ class LocalSandbox:
         self._bodies: set[LocalBody] = set()
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python"
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, problems = (npm.check if LANGUAGES[language].packages == "npm" else check)(requirements)
+        asked, problems = _CHECKS[LANGUAGES[language].packages](requirements)
         if problems:
             return problems
         if not asked:
             return DependencySet(key="", language=language)
-        lock = await self._locked(asked, language)
+        if problems := doubtful(asked, LANGUAGES[language].packages, trusted):
+            return problems
+        lock = await self._locked(asked, language, trusted)
         if isinstance(lock, tuple):
             return lock
         await self._unpacked(lock)
-        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language)
+        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
 
     @asynccontextmanager
     async def open(
@@ -123,6 +127,7 @@ class LocalSandbox:
                 rlimits=_rlimits(limits, chain.reserves),
             )
             try:
+                await toolchains.demand(chain, session)
                 yield _Local(session)
             finally:
                 await session.close()
@@ -134,13 +139,15 @@ class LocalSandbox:
             await body.destroy()
         self._bodies.clear()
 
-    async def _locked(self, asked: tuple[str, ...], language: str) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
+    async def _locked(
+        self, asked: tuple[str, ...], language: str, trusted: frozenset[str]
+    ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
         if LANGUAGES[language].packages == "npm":
-            return await self._npm.lock(asked, self._target)
-        return await self._resolver.lock(asked, self._target)
+            return await self._npm.lock(asked, self._target, trusted)
+        return await self._resolver.lock(asked, self._target, trusted)
 
     async def _again(self, dependencies: DependencySet) -> Path:
-        lock = await self._locked(dependencies.requirements, dependencies.language)
+        lock = await self._locked(dependencies.requirements, dependencies.language, dependencies.trusted)
         if isinstance(lock, tuple):
             raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
         return await self._unpacked(lock)
@@ -160,6 +167,10 @@ class LocalSandbox:
     async def _tools(self, tools: ToolSet) -> Path:
         async def fill(folder: Path) -> None:
             await toolchains.unpack(tools, self._target, folder, resolver=self._resolver, npm=self._npm, own=True)
+            if tools.chain.prepare:
+                base = {"PATH": os.defpath, "CODETEAM_TOOLS": str(folder)}
+                env = toolchains.environment(tools.chain, str(folder), base)
+                await asyncio.to_thread(_prepare, tools.chain.prepare, env)
 
         return await self._filled(tools.key, fill)
 
@@ -333,6 +344,14 @@ def _finish(filled: Path, folder: Path) -> None:
     argv = [_interpreter(), "-I", "-S", "-m", "compileall", "-q", "-q", str(filled)]
     subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     filled.rename(folder)
+
+
+def _prepare(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="codeteam-tools-") as place:
+        done = subprocess.run(argv, cwd=place, env={**env, "HOME": place}, capture_output=True, check=False)
+    if done.returncode:
+        reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
 
 
 def _bubblewrap(environ: Mapping[str, str]) -> str | None:

@@ -19,8 +19,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, MOST_REQUIREMENTS, Lock, Resolver, Target
+from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, MOST_REQUIREMENTS, TOO_YOUNG, Lock, Resolver, Target
 from codeteam.sandbox.interface import DependencyProblem
+from codeteam.sandbox.known import meant
 from codeteam.sandbox.locks import locked
 
 TIMEOUT = 600
@@ -93,20 +94,35 @@ class Npm:
         self._resolver = resolver
         self._before = before
 
-    async def lock(self, requirements: tuple[str, ...], target: Target) -> NpmLock | tuple[DependencyProblem, ...]:
-        """Exact versions for requirement lines that passed `check`.
+    async def lock(
+        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+    ) -> NpmLock | tuple[DependencyProblem, ...]:
+        """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
 
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
         """
         wanted = dict(line.rsplit("@", 1) for line in requirements)
         manifest = json.dumps({"private": True, "dependencies": wanted})
-        question = "\0".join(("npm", manifest, target.platform, self._before))
+        found = await self._locked(manifest, requirements, target, self._before)
+        if isinstance(found, NpmLock) or not self._before:
+            return found
+        # Whether it is the age: then there is an answer without the gate.
+        plain = await self._locked(manifest, requirements, target, "")
+        if not isinstance(plain, NpmLock):
+            return plain
+        young = [problem.requirement for problem in found if problem.requirement.rpartition("@")[0] not in trusted]
+        return tuple(DependencyProblem(line, TOO_YOUNG, "young") for line in young) or plain
+
+    async def _locked(
+        self, manifest: str, requirements: tuple[str, ...], target: Target, before: str
+    ) -> NpmLock | tuple[DependencyProblem, ...]:
+        question = "\0".join(("npm", manifest, target.platform, before))
         known = self._cache / "locks" / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.json"
         fresh = known.is_file() and time.time() - known.stat().st_mtime < FRESH
         if fresh:
             return NpmLock.of(manifest, known.read_text("utf-8"), target)
-        gate = (f"--before={self._before}",) if self._before else ()
+        gate = (f"--before={before}",) if before else ()
         with tempfile.TemporaryDirectory(prefix="codeteam-npm-") as folder:
             place = Path(folder)
             (place / "package.json").write_text(manifest, "utf-8")
@@ -194,7 +210,9 @@ def problems_of(said: str, requirements: tuple[str, ...]) -> tuple[DependencyPro
     """What npm says of requirements that cannot be met, each told for the line it is about."""
     by_name = {line.rsplit("@", 1)[0]: line for line in requirements}
     if match := re.search(rf"code E404\b.*?404\s+(?:The requested resource )?'({_NAME})@", said, re.DOTALL):
-        return (DependencyProblem(by_name.get(match[1], match[1]), "There is no package of this name on the index."),)
+        said, other = "There is no package of this name on the index.", meant(match[1], "npm")
+        said = f"{said} Did you mean {other}?" if other else said
+        return (DependencyProblem(by_name.get(match[1], match[1]), said),)
     if match := re.search(rf"No (?:matching version found|versions available) for ({_NAME})", said):
         return (DependencyProblem(by_name.get(match[1], match[1]), "The index has no such version of this package."),)
     if match := re.search(r"code (ERESOLVE|EBADPLATFORM)\b", said):

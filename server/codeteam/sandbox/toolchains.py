@@ -14,7 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import golang
 from codeteam.sandbox.dependencies import Lock, Resolver, Target
+from codeteam.sandbox.interface import Command, Session
 from codeteam.sandbox.npm import Npm, NpmLock
 
 
@@ -36,6 +38,10 @@ class Toolchain:
     """Variables, in which `{tools}` is its folder."""
     reserves: int = 0
     """Bytes of memory that it maps beyond what it uses, which a limit on mappings must let it have."""
+    prepare: tuple[str, ...] = ()
+    """A command that makes more of it once it is unpacked, run where nothing else can be reached."""
+    needs: tuple[str, ...] = ()
+    """Programs that the image itself must have."""
     install: str = ""
     """What a user can do where its wheels do not fit the machine."""
 
@@ -50,6 +56,28 @@ NODE = Toolchain(
     env=(("NO_COLOR", "1"), ("NODE_NO_WARNINGS", "1"), ("BIOME_CONFIG_PATH", "{tools}/biome.json")),
     reserves=2 * 1024 * 1024 * 1024,
     install="Node's wheels need glibc 2.28 or newer, or musl: `codeteam sandbox build` makes an image that fits.",
+)
+SHELL = Toolchain(
+    "shell",
+    path=("bin",),
+    needs=("bash",),
+    install="`codeteam sandbox build` makes an image with bash where this machine, or the registry's image, has it.",
+)
+GO = Toolchain(
+    "go",
+    path=("go/bin",),
+    left_out=("go/src/cmd", "go/misc"),
+    env=(
+        ("GOROOT", "{tools}/go"),
+        ("GOPATH", "/tmp/go"),  # noqa: S108 - of the sandbox
+        ("GOENV", "off"),
+        ("GOTOOLCHAIN", "local"),
+        ("GOPROXY", "off"),
+        ("GOFLAGS", "-mod=mod"),
+        ("CGO_ENABLED", "0"),
+    ),
+    prepare=golang.PREPARE,
+    install="Go's wheels need Linux or macOS on x86-64 or ARM.",
 )
 
 
@@ -78,7 +106,7 @@ def tool_set(chain: Toolchain, target: Target) -> ToolSet:
         texts = [here.joinpath(chain.name, name).read_text("utf-8") for name in ("package.json", "package-lock.json")]
         npm = NpmLock.of(texts[0], texts[1], target)
     settings = tuple((name, here.joinpath(chain.name, name).read_bytes()) for name in chain.settings)
-    parts = (lock.key, npm.key if npm else "", *chain.left_out, *(text.hex() for _, text in settings))
+    parts = (lock.key, npm.key if npm else "", *chain.left_out, *chain.prepare, *(text.hex() for _, text in settings))
     return ToolSet(chain, lock, npm, settings, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24])
 
 
@@ -111,3 +139,18 @@ def environment(chain: Toolchain, tools: str, base: Mapping[str, str]) -> dict[s
     if chain.path:
         found["PATH"] = ":".join((*(f"{tools}/{folder}" for folder in chain.path), base["PATH"]))
     return found | {name: value.replace("{tools}", tools) for name, value in chain.env}
+
+
+async def demand(chain: Toolchain, session: Session) -> None:
+    """See that the image has what the toolchain leaves to it.
+
+    Raises:
+        SandboxUnavailable: it has not; says how to get one that has.
+    """
+    if not chain.needs:
+        return
+    script = 'for name; do command -v "$name" >/dev/null || { echo "$name"; exit 1; }; done'
+    outcome = await session.run(Command(("sh", "-c", script, "sh", *chain.needs)))
+    if not outcome.run.ok:
+        missing = outcome.run.stdout.strip() or "sh"
+        raise SandboxUnavailable(f"The sandbox has no {missing}.", chain.install, "toolchain_missing")

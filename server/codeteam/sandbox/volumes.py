@@ -8,8 +8,8 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ LABEL = "codeteam.volume"
 LARGEST = 2 * 1024 * 1024 * 1024
 """Bytes of packages in one volume at most."""
 FILLING = Limits(memory=1024 * 1024 * 1024, processes=64)
-FILLING_TIMEOUT = 300.0
+FILLING_TIMEOUT = 600.0
 FINISH = """
 import compileall, os, py_compile, sys
 folder, marker, key = sys.argv[1:]
@@ -50,6 +50,10 @@ class Parcel:
     """Where containers see it."""
     unpack: Callable[[Path], Awaitable[None]]
     """Puts the content into an empty folder."""
+    prepare: tuple[str, ...] = ()
+    """A command that makes more of it, run in a container that can reach nothing else."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """For that command."""
 
     @property
     def volume(self) -> str:
@@ -142,11 +146,17 @@ async def _compile(attendant: Attendant, parcel: Parcel) -> None:
     session = SupervisedSession(image="", first=attendant, another=no_other, limits=FILLING, env={})
     argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", FINISH, parcel.folder, MARKER, parcel.key)
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    outcome = await session.run(Command(argv, env=path, timeout=FILLING_TIMEOUT))
-    await session.close()
-    if not outcome.run.ok:
-        reason = outcome.run.stderr.strip()[-300:] or outcome.notice
-        raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
+    commands = [Command(argv, env=path, timeout=FILLING_TIMEOUT)]
+    if parcel.prepare:
+        commands.insert(0, Command(parcel.prepare, env=path | dict(parcel.env), timeout=FILLING_TIMEOUT))
+    try:
+        for command in commands:
+            outcome = await session.run(command)
+            if not outcome.run.ok:
+                reason = outcome.run.stderr.strip()[-300:] or outcome.notice or "it took too long"
+                raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
+    finally:
+        await session.close()
 
 
 def _read_file(api: Any, name: str, path: str) -> str:

@@ -272,7 +272,9 @@ class Executor:
         )
         expected = frozenset(name for names in named.values() for name in names)
         coverage = outcome.files.get(self._language.coverage)
-        return reports.read_report(outcome.run, outcome.files.get(REPORT), coverage, expected, paths)
+        return reports.read_report(
+            outcome.run, outcome.files.get(REPORT), coverage, expected, paths, self._language.report
+        )
 
     async def undeceived(
         self, iteration: int, files: Sequence[SourceFile], wrong: Sequence[SourceFile], report: TestReport

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import tree_sitter_bash
+import tree_sitter_go
 import tree_sitter_javascript
 import tree_sitter_typescript
 from tree_sitter import Node
@@ -29,7 +31,7 @@ class Grammar:
     skipped: frozenset[str]
     """Statements that do something when the file is loaded: of no interest to who uses it."""
     refuse: str
-    """Statement with which a stub's function begins."""
+    """Statement with which a stub's function begins; like `ending`, it may have `{mark}`, another for each text."""
     ending: str
     """What a stub ends with."""
     expression: tuple[str, str]
@@ -42,6 +44,10 @@ class Grammar:
     """The name of the test that a node is, read from it; empty for any other node."""
     owner: Callable[[Node], str]
     """The type that a definition outside of it belongs to, as methods in Go and Rust; empty for others."""
+    beginning: str = ""
+    """What a stub begins with, below a first line that names its interpreter."""
+    tests: re.Pattern[str] | None = None
+    """Matches a test from beginning to end, its name in the group `name`, where the grammar knows no tests."""
     attached: frozenset[str] = frozenset()
     """What may stand between a definition and its documentation: attributes."""
 
@@ -113,7 +119,82 @@ _JAVASCRIPT = Grammar(
     attached=frozenset({"decorator"}),
 )  # fmt: skip
 
+
+def _is_plain_name(node: Node) -> bool:
+    """In shell scripts: whatever is not marked by an underscore, and is not the program itself."""
+    name = _text(node.child_by_field_name("name"))
+    return not name.startswith("_") and name != "main"
+
+
+def _no_test(node: Node) -> str:
+    del node
+    return ""
+
+
+_SHELL = Grammar(
+    language=tree_sitter_bash.language,
+    defines=frozenset({"function_definition"}),
+    variables=frozenset({"variable_assignment"}),
+    transparent=frozenset({"declaration_command"}),
+    functions=frozenset({"function_definition"}),
+    comments=frozenset({"comment"}),
+    skipped=frozenset(
+        {"command", "list", "pipeline", "redirected_statement", "if_statement", "while_statement", "for_statement",
+         "c_style_for_statement", "case_statement", "test_command", "negated_command", "subshell", "compound_statement",
+         "unset_command"}
+    ),
+    refuse='echo "not implemented" >&2; return 70;',
+    ending="",
+    expression=("", ""),
+    is_doc=re.compile(r"#(?!!)"),
+    is_public=_is_plain_name,
+    test_name=_no_test,
+    owner=_no_owner,
+    beginning='if [ "${BASH_SOURCE[0]}" = "$0" ]; then echo "not implemented" >&2; exit 70; fi\n',
+    tests=re.compile(
+        r"(?ms)^@test[ \t]+(?P<mark>[\"'])(?P<name>[^\n]{1,300}?)(?P=mark)[ \t]*\{.*?^\}[ \t]*(?:\n|\Z)"
+    ),
+)  # fmt: skip
+
+
+def _go_owner(node: Node) -> str:
+    """The type that a method's receiver names."""
+    receiver = node.child_by_field_name("receiver")
+    return re.sub(r"[^(]*\(\s*(?:\w+\s+)?\*?\s*(\w+).*", r"\1", _text(receiver), flags=re.DOTALL)
+
+
+def _is_capital(node: Node) -> bool:
+    """In Go: capitalised, and for a method its type too; a type's documentation stands above its keyword."""
+    name = _text(node.child_by_field_name("name"))
+    owner = _go_owner(node)
+    return name[:1].isupper() and (not owner or owner[:1].isupper())
+
+
+def _go_test(node: Node) -> str:
+    name = _text(node.child_by_field_name("name")) if node.type == "function_declaration" else ""
+    return name if re.match(r"(?:Test|Example|Fuzz)(?![a-z])", name) and name != "TestMain" else ""
+
+
+_GO = Grammar(
+    language=tree_sitter_go.language,
+    defines=frozenset({"function_declaration", "method_declaration", "type_spec", "type_alias"}),
+    variables=frozenset({"const_spec", "var_spec"}),
+    transparent=frozenset({"type_declaration", "const_declaration", "var_declaration", "var_spec_list"}),
+    functions=frozenset({"function_declaration", "method_declaration", "func_literal"}),
+    comments=frozenset({"comment"}),
+    skipped=frozenset(),
+    refuse='if codeteamStub{mark} {{ panic("not implemented") }};',
+    ending="\nvar codeteamStub{mark} bool\n\nfunc init() {{ codeteamStub{mark} = true }}\n",
+    expression=("", ""),
+    is_doc=re.compile(r"//(?!go:)|/\*"),
+    is_public=_is_capital,
+    test_name=_go_test,
+    owner=_go_owner,
+)
+
 GRAMMARS = {
+    "go": _GO,
+    "shell": _SHELL,
     "javascript": _JAVASCRIPT,
     "typescript": replace(_JAVASCRIPT, language=tree_sitter_typescript.language_typescript),
 }

@@ -19,6 +19,7 @@ _RUFF_PAGE = re.compile(r"https://docs\.astral\.sh/ruff/rules/[a-z0-9-]{1,80}/?"
 _MYPY_PAGES = "https://mypy.readthedocs.io/en/stable/_refs.html#code-"
 _MYPY_CODE = re.compile(r"[a-z][a-z-]{1,60}")
 _BLOCKING_BIOME = re.compile(r"lint/(?:correctness|suspicious|security)/|parse|syntax")
+_VET_LINE = re.compile(r"(?:vet: )?(?P<path>[^\n:]{1,500}):(?P<row>\d{1,9}):\d+: (?P<message>.*)")
 _TSC_LINE = re.compile(r"(?P<path>[^\n(]{1,500})\((?P<row>\d{1,9}),\d+\): error (?P<code>TS\d+): (?P<message>.*)")
 
 
@@ -104,10 +105,34 @@ def tsc_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def shellcheck_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Findings of `shellcheck --format=json1` for files that are ours; what is cut off counts up to there."""
+    found: list[Finding] = []
+    for item in _json_list(output):
+        path, row = own_path(str(item.get("file", "")), texts), item.get("line")
+        if path and isinstance(row, int):
+            severity = Severity.ERROR if item.get("level") == "error" else Severity.INFORMATION
+            rule = f"shellcheck/SC{item.get('code')}"
+            found.append(static_finding(rule, severity, path, row, str(item.get("message", "")), texts))
+    return tuple(found)
+
+
+def vet_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Findings of `go vet` and the compiler, a line each."""
+    found: list[Finding] = []
+    for line in output.split("\n"):
+        match = _VET_LINE.fullmatch(line.rstrip("\r")) if len(line) <= 4000 else None
+        if match and (path := own_path(match["path"], texts)):
+            found.append(static_finding("go/vet", Severity.ERROR, path, int(match["row"]), match["message"], texts))
+    return tuple(found)
+
+
 READERS: dict[str, Callable[[str, Mapping[str, str]], tuple[Finding, ...]]] = {
     "ruff": ruff_findings,
     "mypy": mypy_findings,
     "biome": biome_findings,
     "tsc": tsc_findings,
+    "shellcheck": shellcheck_findings,
+    "vet": vet_findings,
 }
 """By the name that a row of `codeteam.sandbox.languages` gives to a check."""

@@ -31,8 +31,8 @@ _CLOSERS = 20
 """Lines that could close a block and are taken for a part of it at most."""
 
 _ENDING = (
-    r"\.(?:pyi?|pyx|ipynb|md|mdx|rst|txt|toml|cfg|ini|json|ya?ml|xml|csv|html?|css|scss|sql|sh|bat|ps1|jinja2?|j2"
-    r"|jsx?|mjs|tsx?|vue|svelte|java|kt|go|rs|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|proto|lock|typed)"
+    r"\.(?:pyi?|pyx|ipynb|md|mdx|rst|txt|toml|cfg|ini|json|ya?ml|xml|csv|html?|css|scss|sql|sh|bash|bats?|ps1|jinja2?|j2"
+    r"|jsx?|[cm]js|tsx?|[cm]ts|vue|svelte|java|kt|go|rs|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|proto|lock|typed)"
 )
 _KEYED_PATH = re.compile(
     r"""\b(?:path|file|filename|filepath|file_path|title)\s{0,3}[=:]\s{0,3}(?:"([^"]+)"|'([^']+)'|`([^`]+)`|([^\s"'`]+))""",

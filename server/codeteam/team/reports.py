@@ -19,16 +19,18 @@ _LONGEST_NAME = 500
 _DEEPEST = 30
 
 
-def read_report(
+def read_report(  # noqa: PLR0917 - what a run left, and what was expected of it
     run: RunResult,
     report: bytes | None,
     coverage: bytes | None,
     expected: frozenset[str] = frozenset(),
     files: Sequence[str] = (),
+    kind: str = "junit",
 ) -> TestReport:
-    """What a test run's JUnit file says; the exit code alone is never believed.
+    """What a test run's report says; the exit code alone is never believed.
 
-    `expected` are names of tests that must be in it, `files` the test files that ran.
+    `expected` are names of tests that must be in it, `files` the test files that ran, `kind` is as a row of
+    `codeteam.sandbox.languages` has it.
     """
     if run.timed_out:
         return TestReport((), run, problem="The tests did not end in time.")
@@ -36,7 +38,7 @@ def read_report(
         return TestReport((), run, problem="The tests used more memory than the sandbox gives.")
     if report is None:
         return TestReport((), run, problem="The test run left no report, so nothing is believed to have passed.")
-    cases = _cases(report, files)
+    cases = _go_cases(report, files) if kind == "go" else _cases(report, files)
     if cases is None:
         return TestReport((), run, problem="The test report cannot be read.")
     names = {test_of(case.name) for case in cases}
@@ -54,9 +56,10 @@ def read_report(
 
 
 def test_of(name: str) -> str:
-    """The test that a case is of, by its name in the file: pytest adds parameters to it, in brackets."""
+    """The test that a case is of, by its name in the file: pytest adds parameters, in brackets, and Go adds parts."""
     place, _, test = name.partition("::")
-    return test if tongue_of(place) else test.partition("[")[0]
+    tongue = tongue_of(place)
+    return test.partition("[")[0] if tongue is None else test.partition("/")[0] if tongue.name == "go" else test
 
 
 def _cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
@@ -82,8 +85,10 @@ def _cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
 
 def _case(element: ElementTree.Element, files: Sequence[str]) -> TestCase:
     place, own = element.get("file", ""), element.get("name", "")
-    # Node names the file apart from the class; and where a file does not load, the file is the only case.
+    # Node names the file apart from the class; and where a file does not load, the file is the only case. Bats has the
+    # file's name for a class.
     file = max((path for path in files if place.endswith(f"/{path}")), key=len, default="")
+    file = file or next((path for path in files if path.rpartition("/")[2] == element.get("classname", "")), "")
     if file and own in (place, file):
         return TestCase(f"{file}::", "error", _clip((element.findtext("failure") or "it does not load").strip()))
     name = f"{file or element.get('classname', '')}::{own}"[:_LONGEST_NAME]
@@ -107,6 +112,8 @@ def _percent(coverage: bytes | None) -> float | None:
         return None
     if coverage.startswith((b"TN:", b"SF:")):
         return _lcov_percent(coverage)
+    if coverage.startswith(b"mode:"):
+        return _go_percent(coverage)
     try:
         value = json.loads(coverage)["totals"]["percent_covered"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -122,3 +129,56 @@ def _lcov_percent(coverage: bytes) -> float | None:
         totals[kind] += int(digits)
     hit, found = totals[b"LH"], totals[b"LF"]
     return round(100 * hit / found, 1) if found and hit <= found else None
+
+
+def _go_cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
+    """The cases of `go test -json`: an object an event, with the output between a test's beginning and its end."""
+    if len(report) > _LARGEST_REPORT:
+        return None
+    said: dict[tuple[str, str], list[str]] = {}
+    cases: list[TestCase] = []
+    for line in report.decode("utf-8", "replace").splitlines()[:_MOST_ELEMENTS]:
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(event, dict):
+            continue
+        package = str(event.get("Package") or event.get("ImportPath") or "").partition(" ")[0]
+        action, test = event.get("Action"), str(event.get("Test") or "")
+        if action in ("output", "build-output"):
+            if event.get("OutputType") != "frame":
+                said.setdefault((package, test), []).append(str(event.get("Output", "")))
+        elif action == "build-fail":
+            message = _clip("".join(said.get((package, ""), [])).strip())
+            cases.append(TestCase(f"{_file_of(package, files)}::", "error", message))
+        elif action in ("pass", "fail", "skip") and test:
+            outcome = {"pass": "passed", "fail": "failed", "skip": "skipped"}[action]
+            message = _clip("".join(said.get((package, test), [])).strip()) if action == "fail" else ""
+            cases.append(TestCase(f"{_file_of(package, files)}::{test}"[:_LONGEST_NAME], outcome, message))
+    return tuple(_without_empty_parents(cases))
+
+
+def _file_of(package: str, files: Sequence[str]) -> str:
+    """A test file of a package, which Go does not name: the first in the folder that the package's path ends with."""
+    folders = sorted(files, key=lambda path: -path.count("/"))
+    return next((path for path in folders if f"/{package}".endswith(f"/{path.rpartition('/')[0]}")), package)
+
+
+def _without_empty_parents(cases: Sequence[TestCase]) -> list[TestCase]:
+    """A test that failed for one of its parts says nothing itself; the part does."""
+    parts = [case.name for case in cases if case.outcome == "failed"]
+    return [
+        case
+        for case in cases
+        if case.outcome != "failed" or case.message or not any(name.startswith(f"{case.name}/") for name in parts)
+    ]
+
+
+def _go_percent(coverage: bytes) -> float | None:
+    """Statements that ran, of all in a cover profile: `place statements count` a line, the first line says the mode."""
+    hit = found = 0
+    for statements, count in re.findall(rb"^\S+ (\d{1,9}) (\d{1,18})$", coverage, re.MULTILINE):
+        found += int(statements)
+        hit += int(statements) if int(count) else 0
+    return round(100 * hit / found, 1) if found else None

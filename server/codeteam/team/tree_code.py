@@ -6,6 +6,7 @@ code is for the language's own tools to say.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -74,13 +75,14 @@ class TreeCode:
         if tree is None or not text.strip():
             return ""
         source = text.encode("utf-8", "surrogateescape")
-        refuse = self._grammar.refuse.encode()
+        mark = hashlib.sha256(source).hexdigest()[:12]
+        refuse, ending = (_marked(words, mark).encode() for words in (self._grammar.refuse, self._grammar.ending))
         changes: list[tuple[int, int, bytes]] = []
         for node in _every(tree.root_node):
             body = node.child_by_field_name("body") if node.type in self._grammar.functions else None
             if body is None:
                 continue
-            if source[body.start_byte : body.start_byte + 1] == b"{":
+            if source[body.start_byte : body.start_byte + 1] in (b"{", b"("):
                 changes.append((body.start_byte + 1, body.start_byte + 1, b" " + refuse + b" "))
             elif self._grammar.expression[0]:
                 before, after = (part.encode() for part in self._grammar.expression)
@@ -92,8 +94,9 @@ class TreeCode:
                 for _, node in self._named(text)
                 if (value := node.child_by_field_name("value")) is not None
             ]
-        whole = _changed(source, changes) + self._grammar.ending.encode()
-        return whole.decode("utf-8", "surrogateescape")
+        whole = (_changed(source, changes) + ending).decode("utf-8", "surrogateescape")
+        first = len(whole.partition("\n")[0]) + 1 if whole.startswith("#!") else 0
+        return f"{whole[:first]}{self._grammar.beginning}{whole[first:]}"
 
     def undocumented(self, text: str, /, *, before: str = "") -> tuple[str, ...]:
         known = set(self._undocumented(before))
@@ -105,12 +108,16 @@ class TreeCode:
         return list(self._tokens(one)) == list(self._tokens(other))
 
     def names_of_tests(self, text: str, /) -> frozenset[str]:
+        if self._grammar.tests is not None:
+            return frozenset(match["name"] for match in self._grammar.tests.finditer(text[:_LONGEST]))
         tree = self._tree(text)
         nodes = _every(tree.root_node) if tree is not None else ()
         return frozenset(name for node in nodes if (name := self._grammar.test_name(node)))
 
     def without_functions(self, text: str, names: Iterable[str], /) -> str:
         tree, dropped = self._tree(text), set(names)
+        if self._grammar.tests is not None:
+            return self._grammar.tests.sub(lambda test: "" if test["name"] in dropped else test[0], text)
         source = text.encode("utf-8", "surrogateescape")
         cuts: list[tuple[int, int, bytes]] = []
         for node in _every(tree.root_node) if tree is not None else ():
@@ -204,6 +211,10 @@ def _every(root: Node) -> Iterator[Node]:
         node = stack.pop()
         yield node
         stack.extend(reversed(node.children))
+
+
+def _marked(words: str, mark: str) -> str:
+    return words.format(mark=mark) if "{mark}" in words else words
 
 
 def _line_end(source: bytes, at: int) -> int:

@@ -16,6 +16,7 @@ from codeteam.domain.source import SourceFile, Span
 from codeteam.domain.task import Complaint, Intent, Task
 from codeteam.workspace.definitions import enclosing, is_prose, words
 from codeteam.workspace.folder import Folder
+from codeteam.workspace.go_packages import package_files
 from codeteam.workspace.imports import Import, Resolver, needed_files
 from codeteam.workspace.manifests import declared, manifests
 from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
@@ -121,6 +122,8 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     near = _mentioned(task, resolver, listing)
     if document is None or is_prose(path):
         near += _packages(listing, tests)
+    if tongue.name == "go":
+        near += package_files(folder, path, task.requirement, listing)
     kept = [*tests_of(path, tests, listing), *manifests(tongue.name, path, listing)]
     return replace(
         task,

@@ -15,6 +15,7 @@ _MOST = 200
 _MANIFESTS = {
     "javascript": ("package.json",),
     "typescript": ("package.json",),
+    "go": ("go.mod", "go.sum"),
 }
 """By language, files by which its tools know how to read the others."""
 
@@ -29,12 +30,11 @@ def declared(language: str, folder: Folder, pyproject: Mapping[str, Any], listin
 
 
 def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:
-    """Those files in the folder of a document and above it."""
+    """Those files in the folder of a document and above it; without a document, those of the workspace."""
     there = set(listing)
     folders = ["" if str(above) == "." else f"{above}/" for above in PurePosixPath(path or "x").parents]
-    return [
-        f"{folder}{name}" for folder in folders for name in _MANIFESTS.get(language, ()) if f"{folder}{name}" in there
-    ]
+    names = (f"{folder}{name}" for folder in folders for name in _MANIFESTS.get(language, ()))
+    return [name for name in names if name in there]
 
 
 def _of_npm(folder: Folder) -> tuple[str, ...]:

@@ -1,0 +1,71 @@
+"""Names of packages that models invent or mistake: what was probably meant, and names that only look like a known one.
+
+An invented name that someone then registers is an attack; so is a name one letter from a popular one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import cache
+from importlib.resources import files
+
+_SHORTEST = 5
+"""Letters of a name below which one letter more or less says nothing."""
+_IMPORTED = {
+    "pypi": {
+        "bs4": "beautifulsoup4", "cv2": "opencv-python", "dateutil": "python-dateutil", "dotenv": "python-dotenv",
+        "jose": "python-jose", "jwt": "pyjwt", "magic": "python-magic", "multipart": "python-multipart",
+        "mysqldb": "mysqlclient", "openssl": "pyopenssl", "pil": "pillow", "serial": "pyserial",
+        "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq",
+    },
+    "npm": {"expressjs": "express"},
+}  # fmt: skip
+"""What is imported by one name and installed by another."""
+
+
+def meant(name: str, index: str) -> str:
+    """The package that was probably meant by a name that the index does not have; empty when none comes near."""
+    wanted = _plain(name)
+    if other := _IMPORTED[index].get(wanted):
+        return other
+    near = difflib.get_close_matches(wanted, _popular(index), n=1, cutoff=0.8)
+    return near[0] if near else ""
+
+
+def mistaken(name: str, index: str) -> str:
+    """The popular package of which a name that is not popular is one letter away, or that it is imported by."""
+    wanted, popular = _plain(name), _popular(index)
+    if wanted in popular:
+        return ""
+    if (other := _IMPORTED[index].get(wanted)) and other != wanted:
+        return other
+    if len(wanted) < _SHORTEST:
+        return ""
+    return next((known for known in popular if len(known) >= _SHORTEST and _one_apart(wanted, known)), "")
+
+
+def _plain(name: str) -> str:
+    return name.lower() if name.startswith("@") else re.sub(r"[-_.]+", "-", name.lower())
+
+
+@cache
+def _popular(index: str) -> tuple[str, ...]:
+    text = files("codeteam.sandbox").joinpath("popular", f"{index}.txt").read_text("utf-8")
+    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _one_apart(one: str, other: str) -> bool:
+    """Whether one letter more, less, other, or two exchanged make the same of both."""
+    if abs(len(one) - len(other)) > 1 or one == other:
+        return False
+    at = next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    left, right = one[at:], other[at:]
+    return (
+        left[1:] == right
+        or left == right[1:]
+        or left[1:] == right[1:]
+        or (left[:2] == right[:2][::-1] and left[2:] == right[2:])
+    )

@@ -1,0 +1,55 @@
+"""Files of a Go module that a package needs to be compiled: its own, and those of the packages that it imports."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from codeteam.workspace.folder import Folder
+
+_PACKAGES = 30
+_MODULE = re.compile(r"^module[ \t]+(\S{1,300})", re.MULTILINE)
+_IMPORT = re.compile(r'^\s*(?:import\s*\(?\s*)?(?:[\w.]{1,100}[ \t]+)?"([^"\n]{1,300})"', re.MULTILINE)
+_NAMED = re.compile(r"[\w./-]{1,300}\.go\b")
+
+
+def package_files(folder: Folder, path: str, requirement: str, listing: Sequence[str]) -> list[str]:
+    """Paths of Go files, nearest first: of the document's package, of those that the requirement names files of, and of
+    the module's packages that these import; none of them tests.
+    """
+    there: dict[str, list[str]] = {}
+    for name in listing:
+        if name.endswith(".go") and not name.endswith("_test.go"):
+            there.setdefault(posixpath.dirname(name), []).append(name)
+    named = [posixpath.dirname(match[0].lstrip("./")) for match in _NAMED.finditer(requirement[:50_000])]
+    queue = deque(dict.fromkeys([posixpath.dirname(path)] * path.endswith(".go") + named))
+    modules = dict(_modules(folder, listing))
+    found: list[str] = []
+    seen: set[str] = set()
+    while queue and len(seen) < _PACKAGES:
+        package = queue.popleft()
+        if package in seen:
+            continue
+        seen.add(package)
+        for name in there.get(package, ()):
+            found.append(name)
+            for match in _IMPORT.finditer(folder.text(name) or ""):
+                queue += _folders(match[1], modules)
+    return found
+
+
+def _modules(folder: Folder, listing: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The folder of each module by its name."""
+    for path in listing:
+        if posixpath.basename(path) == "go.mod" and (match := _MODULE.search(folder.text(path) or "")):
+            yield match[1], posixpath.dirname(path)
+
+
+def _folders(imported: str, modules: dict[str, str]) -> list[str]:
+    return [
+        posixpath.normpath(posixpath.join(home, imported.removeprefix(name).lstrip("/"))).removeprefix(".")
+        for name, home in modules.items()
+        if imported == name or imported.startswith(f"{name}/")
+    ]
