@@ -121,13 +121,18 @@ class RecordingSandbox:
         self.image = ""
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python"
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         start = time.monotonic()
-        prepared = await self._real.prepare(requirements, language)
+        prepared = await self._real.prepare(requirements, language, trusted)
         self._tape.seconds += time.monotonic() - start
         self._tape.prepared.append(prepared)
         return prepared
+
+    async def look_up(
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+    ) -> tuple[DependencyProblem, ...]:
+        return ()
 
     @asynccontextmanager
     async def open(
@@ -165,9 +170,14 @@ class PlayedSandbox:
         self.image = tape.image
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python"
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         return next(self._prepared)
+
+    async def look_up(
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+    ) -> tuple[DependencyProblem, ...]:
+        return ()
 
     @asynccontextmanager
     async def open(

@@ -329,3 +329,26 @@ async def test_a_client_that_keeps_no_secrets_is_not_asked(tmp_path: Path) -> No
         [message] = client.messages()
         assert message.endswith("There is no key for OpenAI. Set OPENAI_API_KEY.")
         assert await client.leave() == 0
+
+
+PACKAGE = "window/showMessageRequest"
+
+
+@pytest.mark.docker
+async def test_a_new_package_is_asked_for_once(tmp_path: Path) -> None:
+    first, mark, others = REPLIES.partition("## reply developer")
+    wanting = first.replace('"dependencies": []', '"dependencies": ["six"]')
+    replies = wanting + wanting + mark + others  # the architect is told once, and may plan without it
+    root, options = workspace(tmp_path, replies, slug=MODULE)
+    environ = {"CODETEAM_HOME": str(tmp_path / "home"), "CODETEAM_CONFIG": str(tmp_path / "config")}
+    argv = ["-P", "-m", "codeteam", "serve"]
+    async with running(argv, environ=environ, cwd=tmp_path) as client:
+        await client.initialize(root, initializationOptions={**options, "require": "draft", "trusted": True})
+        uri = (root / "slug.py").as_uri()
+        client.open(uri, MODULE)
+        client.choose = lambda _: "Leave it out"
+        await ends(client, await started(client, uri, "implement"), "applied")
+        question = await client.asked(PACKAGE)
+        assert "the package six of PyPI" in question["message"]
+        assert [action["title"] for action in question["actions"]] == ["Fetch it", "Leave it out"]
+        assert not (tmp_path / "home" / "packages.json").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import tarfile
 import threading
@@ -75,8 +76,8 @@ def _source(name: str, trap: Path) -> bytes:
 
 
 @contextmanager
-def index(content: Mapping[str, list[tuple[str, bytes]]]) -> Iterator[str]:
-    """Serve the packages; the address of the index."""
+def index(content: Mapping[str, list[tuple[str, bytes]]], dates: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Serve the packages; the address of the index. With `dates`, it says when each version was uploaded."""
     flat = {name: blob for files in content.values() for name, blob in files}
 
     class Handler(BaseHTTPRequestHandler):
@@ -85,7 +86,19 @@ def index(content: Mapping[str, list[tuple[str, bytes]]]) -> Iterator[str]:
 
         def do_GET(self) -> None:
             kind, _, name = self.path.strip("/").partition("/")
-            if kind == "simple" and name in content:
+            if kind == "simple" and name in content and dates is not None:
+                files = [
+                    {
+                        "filename": file,
+                        "url": f"/files/{file}",
+                        "hashes": {"sha256": hashlib.sha256(blob).hexdigest()},
+                        "upload-time": dates["-".join(file.split("-")[:2])],
+                    }
+                    for file, blob in content[name]
+                ]
+                page = {"meta": {"api-version": "1.1"}, "name": name, "files": files, "versions": []}
+                self._answer(json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json")
+            elif kind == "simple" and name in content:
                 links = [
                     f'<a href="/files/{file}#sha256={hashlib.sha256(blob).hexdigest()}">{file}</a>'
                     for file, blob in content[name]

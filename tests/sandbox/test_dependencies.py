@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.questions import Answer, Ask, Consent, Install, Question
+from codeteam.sandbox import known
+from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
@@ -205,3 +208,109 @@ def test_targets() -> None:
     )
     assert Lock.of("a==1\n", glibc).key != Lock.of("a==1\n", Target("3.12.1")).key
     assert Lock.of("a==1\n", glibc).key == Lock.of("a==1\n", Target("3.12.9", glibc.platform)).key
+
+
+DATES = {
+    "plain-1.0": "2020-01-01T00:00:00Z",
+    "plain-1.1": "2026-11-01T00:00:00Z",
+    "leaning-2.0": "2026-11-01T00:00:00Z",
+}
+
+
+async def test_what_is_too_young_is_not_taken_unasked(tmp_path: Path) -> None:
+    target = Target("3.11.7", "x86_64-manylinux_2_28")
+    some = {name: files for name, files in packages(tmp_path / "trap").items() if name in ("plain", "leaning")}
+    with index(some, DATES) as address:
+        environ = environment(address, tmp_path)
+        resolver = Resolver(cache=tmp_path / "cache", environ=environ, exclude_newer="2026-10-01")
+        older = await resolver.lock(("plain",), target)
+        assert isinstance(older, Lock)
+        assert older.packages == ("plain==1.0",)
+        for line in ("leaning", "plain>=1.1"):
+            [problem] = await resolver.lock((line,), target)  # type: ignore[misc]
+            assert isinstance(problem, DependencyProblem)
+            assert (problem.requirement, problem.kind) == (line, "young")
+        trusted = await resolver.lock(("leaning",), target, frozenset({"Leaning"}))
+        assert isinstance(trusted, Lock)
+        assert trusted.packages == ("leaning==2.0", "plain==1.0")
+
+
+async def test_an_index_without_dates_has_no_age(tmp_path: Path) -> None:
+    with index(packages(tmp_path / "trap")) as address:
+        environ = environment(address, tmp_path)
+        resolver = Resolver(cache=tmp_path / "cache", environ=environ, exclude_newer="2026-10-01")
+        lock = await resolver.lock(("leaning",), Target("3.11.7", "x86_64-manylinux_2_28"))
+    assert isinstance(lock, Lock)
+    assert lock.packages == ("leaning==2.0", "plain==1.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "other"),
+    [
+        ("reqeusts", "pypi", "requests"),
+        ("requestss", "pypi", "requests"),
+        ("Typing_Extension", "pypi", "typing-extensions"),
+        ("sklearn", "pypi", "scikit-learn"),
+        ("requests", "pypi", ""),
+        ("numpy", "pypi", ""),
+        ("six", "pypi", ""),
+        ("sixx", "pypi", ""),
+        ("surely-invented-package", "pypi", ""),
+        ("lodahs", "npm", "lodash"),
+        ("expresss", "npm", "express"),
+        ("react", "npm", ""),
+        ("@types/nodes", "npm", "@types/node"),
+    ],
+)
+def test_names_that_look_like_a_known_one(name: str, place: str, other: str) -> None:
+    assert known.mistaken(name, place) == other
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "other"),
+    [
+        ("beautiful-soup4", "pypi", "beautifulsoup4"),
+        ("python-requests", "pypi", ""),
+        ("cv2", "pypi", "opencv-python"),
+        ("fast-api", "pypi", "fastapi"),
+        ("lodahs", "npm", "lodash"),
+        ("quite-something-else-altogether", "npm", ""),
+    ],
+)
+def test_what_an_unknown_name_may_mean(name: str, place: str, other: str) -> None:
+    assert known.meant(name, place) == other
+
+
+async def test_a_doubtful_name_is_not_resolved(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    [problem] = await offline_sandbox.look_up(("reqeusts>=2", "plain"))
+    assert (problem.requirement, problem.kind) == ("reqeusts>=2", "mistaken")
+    assert "requests" in problem.message
+    missing = await offline_sandbox.look_up(("reqeusts",), trusted=frozenset({"reqeusts"}))
+    assert "Did you mean requests?" in missing[0].message
+
+
+async def test_a_yes_is_remembered_and_a_no_holds_for_the_job(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answering(granted: bool) -> Ask:
+        async def ask(question: Question, _: object) -> Answer:
+            assert isinstance(question, Install)
+            asked.append(question.text)
+            return Consent(granted)
+
+        return ask
+
+    path = tmp_path / "packages.json"
+    first = Consents(path, answering(True))
+    assert await first.ask("six", "pypi", "It is old.") is True
+    assert "six of PyPI" in asked[0]
+    assert asked[0].endswith("It is old.")
+    second = Consents(path, answering(False))
+    assert second.granted("pypi") == {"six"}
+    assert second.granted("npm") == frozenset()
+    assert [await second.ask("left-pad", "npm", "") for _ in range(2)] == [False, False]
+    assert len(asked) == 2
+    assert Consents(path).granted("npm") == frozenset()
+    assert await Consents(path).ask("left-pad", "npm", "") is None
+    path.write_text("[1, {", "utf-8")
+    assert Consents(path).granted("pypi") == frozenset()

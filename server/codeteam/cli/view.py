@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,6 +39,9 @@ class View(Protocol):
     def show(self, job: str, event: Event) -> None:
         """Take note of an event of a job."""
 
+    def aside(self) -> AbstractContextManager[None]:
+        """While something else is written to the terminal, and read from it."""
+
 
 @contextlib.contextmanager
 def open_view(tasks: Sequence[Task], *, quiet: bool) -> Iterator[View]:
@@ -49,7 +53,8 @@ def open_view(tasks: Sequence[Task], *, quiet: bool) -> Iterator[View]:
 
         console = Console(stderr=True)
         live = _Live(tasks, console)
-        with Live(console=console, get_renderable=live.rendered, refresh_per_second=4, transient=True):
+        with Live(console=console, get_renderable=live.rendered, refresh_per_second=4, transient=True) as shown:
+            live.pause, live.go_on = shown.stop, shown.start
             yield live
     else:
         yield _Plain(tasks)
@@ -58,6 +63,9 @@ def open_view(tasks: Sequence[Task], *, quiet: bool) -> Iterator[View]:
 class _Quiet:
     def show(self, job: str, event: Event) -> None:
         """Nothing."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 class _Plain:
@@ -74,6 +82,9 @@ class _Plain:
             return  # the steps say it, and the summary does
         for line in event_in_words(event).splitlines():
             tell(f"[{time.monotonic() - self._start:6.1f}s] {self._names[job]}{line}")
+
+    def aside(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 @dataclass(slots=True)
@@ -94,7 +105,17 @@ class _Live:
 
     def __init__(self, tasks: Sequence[Task], console: Console) -> None:
         self._console = console
+        self.pause: Callable[[], None] = lambda: None
+        self.go_on: Callable[[], None] = lambda: None
         self._jobs = {task.job: _Progress(f"{task.intent.value} {_name(task)}", time.monotonic()) for task in tasks}
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        self.pause()
+        try:
+            yield
+        finally:
+            self.go_on()
 
     def show(self, job: str, event: Event) -> None:
         progress = self._jobs[job]

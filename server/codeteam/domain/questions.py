@@ -1,4 +1,4 @@
-"""What a running job may ask of the front that started it: a word with the editor's own model, or a key.
+"""What a running job may ask of the front that started it: a word with the editor's own model, a key, or leave.
 
 Questions are no events: they are not kept, for an answer may be a secret.
 """
@@ -55,6 +55,24 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Install:
+    """May a package that the workspace does not name be fetched for the sandbox?"""
+
+    package: str
+    index: str
+    """"pypi" or "npm"."""
+    why: str = ""
+    """What speaks against it, a sentence; empty when nothing is known to."""
+
+    @property
+    def text(self) -> str:
+        """The question, for people."""
+        place = {"pypi": "PyPI", "npm": "npm"}.get(self.index, self.index)
+        asked = f"The job's plan asks for the package {self.package} of {place}, to run and test its code with."
+        return f"{asked} {self.why}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """The model's whole reply."""
 
@@ -71,6 +89,13 @@ class Given:
     """The key, or None when the user gave none."""
 
     value: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Yes or no, from a person."""
+
+    granted: bool
 
 
 class Why(StrEnum):
@@ -99,8 +124,8 @@ class Declined:
     """The editor's own words, which nothing is known of; may be empty."""
 
 
-Question = Chat | Secret
-Answer = Said | Given | Declined
+Question = Chat | Secret | Install
+Answer = Said | Given | Consent | Declined
 
 Ask = Callable[[Question, Callable[[str], None]], Awaitable[Answer]]
 """Puts a question and waits for its answer; calls back with what a model has said so far, piece by piece.

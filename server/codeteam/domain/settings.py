@@ -36,6 +36,14 @@ class Order(StrEnum):
     CONVERSATION = "conversation"
 
 
+class NewPackages(StrEnum):
+    """What is done with packages that a job wants and the workspace does not declare."""
+
+    ASK = "ask"
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
 class SandboxKind(StrEnum):
     """Where generated code runs."""
 
@@ -112,6 +120,19 @@ class Settings:
     sandbox_image: str = _setting("", "Image of the sandbox; empty for the one that was built.", scope="machine")
     sandbox_memory: int = _setting(
         512, "Memory of a sandbox in MiB.", tighten="lower", scope="machine", minimum=64, maximum=65536
+    )
+    new_packages: NewPackages = _setting(
+        NewPackages.ASK,
+        "Packages that a job wants and the workspace does not declare: ask (each once; where no one can be asked, those"
+        " that are old enough are taken), allow (old enough ones), or refuse.",
+        scope="machine-overridable",
+    )
+    package_age: int = _setting(
+        7,
+        "Days for which a release must have been on its index before a job gets it unasked; 0 for no such limit.",
+        tighten="higher",
+        minimum=0,
+        maximum=3650,
     )
     jobs: int = _setting(2, "Jobs that run at once; more wait.", scope="machine", minimum=1, maximum=32)
 

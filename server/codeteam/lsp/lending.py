@@ -12,7 +12,7 @@ from itertools import count
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codeteam.domain.questions import Answer, Chat, Declined, Given, Question, Said, Secret, Why
+from codeteam.domain.questions import Answer, Chat, Consent, Declined, Given, Install, Question, Said, Secret, Why
 from codeteam.domain.settings import Settings
 from codeteam.lsp.commands import UNTRUSTED
 from codeteam.lsp.configuration import Configuration
@@ -24,6 +24,8 @@ _LONGEST_REPLY = 4_000_000
 """Characters; the longest that any model says is an eighth of it."""
 _LONGEST_KEY = 4_000
 _MOST_TOKENS = 10**9
+_FETCH = "Fetch it"
+_LEAVE = "Leave it out"
 _ROLES = ("architect", "developer", "reviewer", "tester")
 
 
@@ -47,6 +49,8 @@ class Lending:
 
     async def answer(self, job: str, question: Question, on_part: Callable[[str], None]) -> Answer:
         """See `codeteam.jobs.engine.AnswerJob`."""
+        if isinstance(question, Install):  # asked of the user, whatever the workspace is
+            return await self._install(question)
         if not self._configuration.trusted:
             return Declined(Why.CONSENT, UNTRUSTED)
         match question:
@@ -80,6 +84,11 @@ class Lending:
             return _read_refusal(error)
         finally:
             del self._listening[name]
+
+    async def _install(self, install: Install) -> Answer:
+        """An editor that shows no questions, or a user who closes this one, has not said yes."""
+        kind = types.MessageType.Warning if install.why else types.MessageType.Info
+        return Consent(await self._editor.choose(kind, install.text, _FETCH, _LEAVE) == _FETCH)
 
     async def _secret(self, job: str, secret: Secret) -> Answer:
         params = {"jobId": job, "name": secret.key.value, "label": secret.key.label}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 
 import platformdirs
@@ -15,27 +16,47 @@ from codeteam.sandbox.local import LocalSandbox
 
 
 def open_sandbox(
-    settings: Settings, *, home: Path, environ: Mapping[str, str] = os.environ, spares: int = 0
+    settings: Settings,
+    *,
+    home: Path,
+    environ: Mapping[str, str] = os.environ,
+    spares: int = 0,
+    today: Callable[[], date] = date.today,
 ) -> Sandbox:
     """The sandbox of `settings.sandbox`, with its image and memory; nothing is contacted yet, and it must be closed.
 
     `home` is the state directory, where local runs have their scratch folders. `spares` is how many containers to
-    start ahead of need.
+    start ahead of need, `today` the day that the age of packages is counted from.
     """
+    newest = _newest(settings, today)
     if settings.sandbox is SandboxKind.LOCAL:
-        return LocalSandbox(home=home, cache=cache_folder(environ), environ=environ, limits=_limits(settings))
-    return open_docker(settings, environ=environ, spares=spares)
+        return LocalSandbox(
+            home=home,
+            cache=cache_folder(environ),
+            environ=environ,
+            limits=_limits(settings),
+            exclude_newer=newest,
+        )
+    return open_docker(settings, environ=environ, spares=spares, newest=newest)
 
 
-def open_docker(settings: Settings, *, environ: Mapping[str, str] = os.environ, spares: int = 0) -> DockerSandbox:
+def open_docker(
+    settings: Settings, *, environ: Mapping[str, str] = os.environ, spares: int = 0, newest: str = ""
+) -> DockerSandbox:
     """The Docker sandbox, whatever the settings say of its kind."""
     return DockerSandbox(
         cache=cache_folder(environ),
         environ=environ,
         image=settings.sandbox_image,
         limits=_limits(settings),
+        exclude_newer=newest,
         spares=spares,
     )
+
+
+def _newest(settings: Settings, today: Callable[[], date]) -> str:
+    """The last day on which a release may have been published; a whole day, so that answers are used again."""
+    return (today() - timedelta(days=settings.package_age)).isoformat() if settings.package_age else ""
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

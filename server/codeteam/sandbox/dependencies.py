@@ -192,8 +192,8 @@ class Resolver:
     async def _uv(self, folder: str, *arguments: str, quiet: bool = True) -> tuple[int, str]:
         """Run uv where no configuration of a workspace is found; its exit code and what it said."""
         process = await asyncio.create_subprocess_exec(
-            uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never", *(("--quiet",) if quiet else ()),
-            "--python", sys.executable,
+            uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never",
+            *(("--quiet",) if quiet else ()), "--python", sys.executable,
             cwd=folder, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip

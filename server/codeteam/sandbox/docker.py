@@ -65,18 +65,12 @@ class DockerSandbox:
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
-        row = LANGUAGES[language]
-        asked, problems = _CHECKS[row.packages](requirements)
-        if problems:
-            return problems
-        if not asked:
+        asked, lock = await self._looked_up(requirements, language, trusted)
+        if lock is None:
             return DependencySet(key="", language=language)
-        if problems := doubtful(asked, LANGUAGES[language].packages, trusted):
-            return problems
-        found = await self._image()
-        lock = await self._locked(asked, language, found, trusted)
         if isinstance(lock, tuple):
             return lock
+        row, found = LANGUAGES[language], await self._image()
         self._locks[lock.key] = lock
         await self._volumes.ensure(await self._parcel(lock, found), found)
         dependencies = DependencySet(
@@ -85,6 +79,22 @@ class DockerSandbox:
         parcels = await self._parcels(dependencies, found, row.toolchain)
         await self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
         return dependencies
+
+    async def look_up(
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+    ) -> tuple[DependencyProblem, ...]:
+        _, lock = await self._looked_up(requirements, language, trusted)
+        return lock if isinstance(lock, tuple) else ()
+
+    async def _looked_up(
+        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
+    ) -> tuple[tuple[str, ...], Lock | NpmLock | tuple[DependencyProblem, ...] | None]:
+        """Requirement lines in their normal form, and what they come to; None for no packages."""
+        index = LANGUAGES[language].packages
+        asked, problems = _CHECKS[index](requirements)
+        if problems := problems or doubtful(asked, index, trusted):
+            return asked, problems
+        return asked, await self._locked(asked, language, await self._image(), trusted) if asked else None
 
     async def _locked(
         self, asked: tuple[str, ...], language: str, found: Image, trusted: frozenset[str]

@@ -1,7 +1,7 @@
 """Command lines for Go: its own tool compiles, tests, measures and vets, gofmt tidies.
 
-The toolchain has the standard library compiled. A run sees that cache as links in its own writable one, which goes with
-the work folder: no program can leave anything in it for a later run.
+The toolchain has most of the standard library compiled. A run sees that cache as links in its own writable one, which
+goes with the work folder: no program can leave anything in it for a later run.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from codeteam.sandbox.program import Program
 
 COVERAGE = ".codeteam/coverage.out"
 """Where Go writes its cover profile, in the work folder."""
-_VETTED = (
+_COMMON = (
     "archive/zip", "bufio", "compress/gzip", "container/heap", "context", "crypto/sha256", "database/sql", "embed",
     "encoding/csv", "encoding/json", "encoding/xml", "errors", "flag", "fmt", "html/template", "io/fs", "iter",
     "log/slog", "maps", "math/big", "math/rand/v2", "net/http/httptest", "os/exec", "os/signal", "path/filepath",
     "regexp", "slices", "sort", "strconv", "strings", "sync/atomic", "testing/fstest", "text/tabwriter", "unicode/utf8",
 )  # fmt: skip
-"""What code commonly imports: vet wants to have looked at that, and all below it, before the code itself."""
-PREPARE = (
-    "sh", "-c", 'export GOCACHE="$CODETEAM_TOOLS/cache" GOTMPDIR="$PWD"; go vet "$@" >&2; exec go build std', "sh",
-    *_VETTED,
-)  # fmt: skip
-"""Compiles the standard library, and looks at it, once for all; what vet finds there is not ours."""
+"""What code commonly imports; what is not among it is compiled when it is needed."""
+_WARM = """
+export GOCACHE="$CODETEAM_TOOLS/cache" GOTMPDIR="$PWD"
+mkdir warm && cd warm && printf 'module warm\\n' >go.mod
+{ echo 'package warm'; for name; do echo "import _ \\"$name\\""; done; } >warm.go
+printf 'package warm\\nimport "testing"\\nfunc TestNothing(t *testing.T) {}\\n' >warm_test.go
+go vet . && exec go test -cover .
+"""
+PREPARE = ("sh", "-c", _WARM, "sh", *_COMMON)
+"""Compiles these packages and has vet look at all below them, which it wants to before it looks at code."""
 _HERE = """
 cache=$PWD/.codeteam/cache
 mkdir -p .codeteam/tmp

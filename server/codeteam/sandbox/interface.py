@@ -125,6 +125,15 @@ class Sandbox(Protocol):
             SandboxUnavailable: the index or the engine cannot be reached, the disk is full.
         """
 
+    async def look_up(
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+    ) -> tuple[DependencyProblem, ...]:
+        """What `prepare` would find wrong; the indexes are asked, nothing is fetched.
+
+        Raises:
+            SandboxUnavailable: as `prepare`.
+        """
+
     def open(
         self,
         dependencies: DependencySet | None = None,

@@ -77,14 +77,9 @@ class LocalSandbox:
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, problems = _CHECKS[LANGUAGES[language].packages](requirements)
-        if problems:
-            return problems
-        if not asked:
+        asked, lock = await self._looked_up(requirements, language, trusted)
+        if lock is None:
             return DependencySet(key="", language=language)
-        if problems := doubtful(asked, LANGUAGES[language].packages, trusted):
-            return problems
-        lock = await self._locked(asked, language, trusted)
         if isinstance(lock, tuple):
             return lock
         await self._unpacked(lock)
@@ -138,6 +133,21 @@ class LocalSandbox:
         for body in tuple(self._bodies):
             await body.destroy()
         self._bodies.clear()
+
+    async def look_up(
+        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+    ) -> tuple[DependencyProblem, ...]:
+        _, lock = await self._looked_up(requirements, language, trusted)
+        return lock if isinstance(lock, tuple) else ()
+
+    async def _looked_up(
+        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
+    ) -> tuple[tuple[str, ...], Lock | NpmLock | tuple[DependencyProblem, ...] | None]:
+        index = LANGUAGES[language].packages
+        asked, problems = _CHECKS[index](requirements)
+        if problems := problems or doubtful(asked, index, trusted):
+            return asked, problems
+        return asked, await self._locked(asked, language, trusted) if asked else None
 
     async def _locked(
         self, asked: tuple[str, ...], language: str, trusted: frozenset[str]

@@ -190,7 +190,7 @@ class _Talk:
         elif role == "reviewer":
             self.review = replies.metadata(text, ReviewReply)
         elif role == "tester":
-            self.tests = Tests(splice.tester_files(task, replies.fences(text)))
+            self.tests = Tests(splice.tester_files(task, self.plan or default_plan(task), replies.fences(text)))
             self.bench.record(TestsWritten(self.tests))
 
     async def report(self) -> str:

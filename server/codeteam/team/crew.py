@@ -112,13 +112,14 @@ class _Crew:
         message = context.tester_message(self._task, plan, criteria=sure)
         if complaint:
             message += f"\n\n## Your last tests were refused\n\n{complaint}"
-        return await self._converse("tester", 0, message, self._read_tests)
 
-    def _read_tests(self, text: str) -> Tests:
-        try:
-            return Tests(splice.tester_files(self._task, replies.fences(text)), replies.prose(text)[:1000])
-        except splice.OutOfScope as error:
-            raise MalformedReply(str(error)) from error
+        def read(text: str) -> Tests:
+            try:
+                return Tests(splice.tester_files(self._task, plan, replies.fences(text)), replies.prose(text)[:1000])
+            except splice.OutOfScope as error:
+                raise MalformedReply(str(error)) from error
+
+        return await self._converse("tester", 0, message, read)
 
     async def arbitrate(self, plan: Plan, tests: Tests, failures: str) -> Fault:
         message = context.arbiter_message(self._task, plan, tests, failures)
@@ -128,7 +129,7 @@ class _Crew:
             if verdict.fault == "code":
                 return Fault(False, verdict.reason, None)
             try:
-                files = splice.tester_files(self._task, replies.fences(text))
+                files = splice.tester_files(self._task, plan, replies.fences(text))
             except (MalformedReply, splice.OutOfScope):
                 return Fault(True, verdict.reason, None)
             return Fault(True, verdict.reason, Tests(files, verdict.reason))

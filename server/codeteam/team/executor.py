@@ -18,6 +18,7 @@ from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.sandbox import npm
+from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.sandbox.program import Program
@@ -25,6 +26,7 @@ from codeteam.team import linters, node_examples, python_code, reports
 from codeteam.team.code import code_of
 from codeteam.team.crew import Record
 from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, Examples, acceptance_test, read_examples
+from codeteam.team.newcomers import admitted
 from codeteam.team.turned import deception, turned, turned_examples
 
 _TOLD = 32_768
@@ -56,11 +58,14 @@ with open({marker!r}, "w") as file:
 class Executor:
     """Runs drafts and tests of one task; an async context manager that holds the job's sandbox session."""
 
-    def __init__(self, task: Task, sandbox: Sandbox, record: Record, token: str) -> None:
+    def __init__(
+        self, task: Task, sandbox: Sandbox, record: Record, token: str, consents: Consents | None = None
+    ) -> None:
         self._task = task
         self._sandbox = sandbox
         self._record = record
         self._token = token
+        self._consents = consents or Consents()
         self._stack = AsyncExitStack()
         self._language = LANGUAGES[task.settings.language]
         self.checkers = " and ".join(name for name, _ in self._language.lint_argvs(()))
@@ -94,15 +99,29 @@ class Executor:
         Packages that the workspace declares and that cannot be had are left out with a note; what the plan names
         and cannot be had comes back as problems, and then no session is open.
         """
-        planned = {package_name(line) for line in requirements}
+        planned = {package_name(line): line for line in requirements}
         name = self._language.name
+        looked_at = await admitted(
+            planned,
+            declared=frozenset(package_name(line) for line in self._task.dependencies),
+            policy=self._task.settings.new_packages,
+            consents=self._consents,
+            sandbox=self._sandbox,
+            language=name,
+            index=self._language.packages,
+        )
+        if looked_at.refused:
+            return looked_at.refused
         while isinstance(
-            prepared := await self._sandbox.prepare(tuple(dict.fromkeys((*self._declared, *requirements))), name), tuple
+            prepared := await self._sandbox.prepare(
+                tuple(dict.fromkeys((*self._declared, *requirements))), name, looked_at.trusted
+            ),
+            tuple,
         ):
             bad = {package_name(problem.requirement) for problem in prepared}
             # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
-            missing = tuple(line for line in self._declared if package_name(line) in bad - planned)
-            if not missing and (bad & planned or not self._declared):
+            missing = tuple(line for line in self._declared if package_name(line) in bad - planned.keys())
+            if not missing and (bad & planned.keys() or not self._declared):
                 return prepared
             missing = missing or self._declared
             self._record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))

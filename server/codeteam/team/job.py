@@ -17,6 +17,7 @@ from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.models.catalog import Model, Models
+from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import Sandbox
 from codeteam.team import context
 from codeteam.team.bench import Bench
@@ -35,14 +36,16 @@ _EVIDENCE = 8_000
 _LONGEST_REQUIREMENT = 1_000_000
 
 
-async def run_job(task: Task, *, sandbox: Sandbox, models: Models) -> AsyncIterator[Event]:
+async def run_job(
+    task: Task, *, sandbox: Sandbox, models: Models, consents: Consents | None = None
+) -> AsyncIterator[Event]:
     """Events of the job as they happen, the last a `Proposed`; closing the iterator cancels the job.
 
     Raises:
         CodeteamError: what ends a job without a proposal.
     """
     events: asyncio.Queue[Event | None] = asyncio.Queue()
-    work = asyncio.create_task(_proposal(task, sandbox, models, events.put_nowait))
+    work = asyncio.create_task(_proposal(task, sandbox, models, events.put_nowait, consents))
     work.add_done_callback(lambda _: events.put_nowait(None))
     try:
         while (event := await events.get()) is not None:
@@ -55,7 +58,9 @@ async def run_job(task: Task, *, sandbox: Sandbox, models: Models) -> AsyncItera
                 await work
 
 
-async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record) -> Proposal:
+async def _proposal(
+    task: Task, sandbox: Sandbox, models: Models, record: Record, consents: Consents | None
+) -> Proposal:
     _refuse_bad_input(task)
     budget = Budget(task.settings, time.monotonic)
     notes: list[str] = []
@@ -65,7 +70,7 @@ async def _proposal(task: Task, sandbox: Sandbox, models: Models, record: Record
             notes.append(event.message)
         record(event)
 
-    async with Executor(task, sandbox, noting, secrets.token_hex(16)) as executor:
+    async with Executor(task, sandbox, noting, secrets.token_hex(16), consents) as executor:
         examples = examples_of(task)
         for line in task.notes:
             noting(Noted(line))

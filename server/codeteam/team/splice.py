@@ -263,8 +263,8 @@ def _decorators(document: str, task: Task) -> list[str]:
     return [line.strip()[1:].partition("(")[0] for line in lines if line.strip().startswith("@")]
 
 
-def tester_files(task: Task, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...]:
-    """The tester's fences as new test files where the project keeps its tests.
+def tester_files(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...]:
+    """The tester's fences as new test files where the project, or the language, keeps its tests.
 
     Raises:
         MalformedReply: no test in it, or a file that does not parse.
@@ -274,7 +274,7 @@ def tester_files(task: Task, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...
     tongue = TONGUES[task.settings.language]
     code = [fence for fence in fences if fence.text.strip() and not _only_shows(task, fence)]
     for number, fence in enumerate(code):
-        path = _test_path(task, fence.path or tongue.test_file.format(stem=f"generated{number or ''}"))
+        path = _test_path(task, plan, fence.path or tongue.test_file.format(stem=f"generated{number or ''}"))
         if not is_test(path):
             continue
         if problem := code_of(path).syntax_error(fence.text):
@@ -307,7 +307,7 @@ def _repeats(path: str, earlier: str, later: str) -> bool:
     return earlier == later or bool(names(earlier) & names(later))
 
 
-def _test_path(task: Task, name: str) -> str:
+def _test_path(task: Task, plan: Plan, name: str) -> str:
     try:
         path = PurePosixPath(safe_path(name))
     except MalformedReply as error:
@@ -324,7 +324,8 @@ def _test_path(task: Task, name: str) -> str:
             raise MalformedReply(f"{folder / path.name} exists. Put the fixtures into the test file.")
         return str(folder / path.name)
     if tongue.beside:
-        folder = path.parent
+        planned = [PurePosixPath(file.path).parent for file in plan.files if tongue_of(file.path) is tongue]
+        folder = path.parent if path.parent in planned or not planned else planned[0]
     named = path.name if path.suffix else f"{path.name}{tongue.endings[0]}"
     if not is_test(str(folder / named)):
         named = tongue.test_file.format(stem=path.stem)

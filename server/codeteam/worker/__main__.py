@@ -42,16 +42,18 @@ def _team(environ: Mapping[str, str], home: Path) -> RunTask:
     """The real thing: the team, its models, the sandbox. Loading them takes seconds, which is why `Ready` exists."""
     from codeteam.models.catalog import Models, load_clients  # noqa: PLC0415
     from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
+    from codeteam.sandbox.consents import Consents  # noqa: PLC0415
     from codeteam.team.job import run_job  # noqa: PLC0415
 
     load_clients(environ["CODETEAM_PROVIDERS"].split())
     gc.freeze()  # what is loaded stays, and need not be searched for garbage again and again
 
     async def run_task(task: Task, ask: Ask) -> AsyncGenerator[Event]:
+        consents = Consents(home / "packages.json", ask)
         sandbox = open_sandbox(task.settings, home=home, environ=environ)
         try:
             async with Models(environ=environ, home=home, ask=ask) as models:
-                job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models))
+                job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models, consents=consents))
                 async with aclosing(job) as events:  # so that a cancelled job has cleaned up before it says so
                     async for event in events:
                         yield event

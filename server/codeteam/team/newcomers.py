@@ -1,0 +1,69 @@
+"""Packages that a plan wants and no one vouches for: each asked about, or held to the age limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from codeteam.domain.settings import NewPackages
+from codeteam.sandbox.consents import Consents
+from codeteam.sandbox.interface import DependencyProblem, Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What came of looking at the new ones."""
+
+    trusted: frozenset[str]
+    """Names that may be of any age, and look like any other."""
+    refused: tuple[DependencyProblem, ...] = ()
+
+
+async def admitted(
+    lines: Mapping[str, str],
+    *,
+    declared: frozenset[str],
+    policy: NewPackages,
+    consents: Consents,
+    sandbox: Sandbox,
+    language: str,
+    index: str,
+) -> Admitted:
+    """Ask about the packages of a plan that neither workspace nor user has named before.
+
+    `lines` are the plan's requirement lines by the package's name, `declared` the names that the workspace has.
+    """
+    trusted = declared | consents.granted(index)
+    new = [name for name in lines if name not in trusted]
+    if not new or not index or policy is NewPackages.ALLOW:
+        return Admitted(trusted)
+    if policy is NewPackages.REFUSE:
+        said = "The settings take no packages that the project does not declare."
+        return Admitted(trusted, tuple(DependencyProblem(lines[name], said) for name in new))
+    doubts = await sandbox.look_up(tuple(lines.values()), language, trusted)
+    reasons = _reasons(doubts, lines)
+    refused: list[DependencyProblem] = []
+    for name in new:
+        reason = reasons.get(name)
+        if reason is not None and not reason.kind:
+            continue  # it cannot be had: there is nothing to ask
+        answer = await consents.ask(name, index, reason.message if reason else "")
+        if answer is None:
+            break  # there is no one to ask; the limits decide
+        if answer:
+            trusted |= {name}
+        else:
+            refused.append(DependencyProblem(lines[name], "The user does not want it."))
+    return Admitted(trusted, tuple(refused))
+
+
+def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str]) -> dict[str, DependencyProblem]:
+    """What was found wrong, by the package it is about; an index may have its own form of the line."""
+    found: dict[str, DependencyProblem] = {}
+    for problem in doubts:
+        for name, line in lines.items():
+            if problem.requirement in (line, name) or problem.requirement.startswith(
+                (f"{name}@", f"{name}=", f"{name}>")
+            ):
+                found.setdefault(name, problem)
+    return found
