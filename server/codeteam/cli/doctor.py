@@ -151,9 +151,28 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
             found.append(Check("image", "warn", detail, "codeteam sandbox build", "image_missing"))
         else:
             found.append(Check("image", "ok", there.shown))
+            found.append(await _languages(settings, environ))
         return found
     finally:
         engine.close()
+
+
+async def _languages(settings: Settings, environ: Mapping[str, str]) -> Check:
+    """Which languages jobs can be in, and what mends those that they cannot."""
+    from codeteam.sandbox.choose import open_docker  # noqa: PLC0415 - Docker's SDK takes its time
+
+    sandbox = open_docker(settings, environ=environ)
+    try:
+        rows = await sandbox.survey()
+    finally:
+        await sandbox.aclose()
+    lacking = [f"{row.tongue.title}: {said}" for row, _, said in rows if said]
+    ready = ", ".join(row.tongue.title for row, there, said in rows if there and not said)
+    later = ", ".join(row.tongue.title for row, there, said in rows if not there and not said)
+    detail = "; ".join(filter(None, (ready and f"ready: {ready}", later and f"fetched when first needed: {later}")))
+    if lacking:
+        return Check("languages", "warn", f"{detail}; cannot be used: {' '.join(lacking)}", "codeteam sandbox build")
+    return Check("languages", "ok", detail)
 
 
 def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:

@@ -18,7 +18,10 @@ from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
 _LONGEST = 2000
 """Characters of a message that is put before the user: it may quote what a model or a file said."""
-_SUFFIXES = {"python": ".py", "markdown": ".md", "plaintext": ".txt"}
+_SUFFIXES = {
+    "python": ".py", "javascript": ".js", "typescript": ".ts", "go": ".go", "shellscript": ".sh", "markdown": ".md",
+    "plaintext": ".txt",
+}  # fmt: skip
 
 
 class Editor:

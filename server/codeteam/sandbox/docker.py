@@ -14,7 +14,7 @@ from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, doubtfu
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
-from codeteam.sandbox.languages import LANGUAGES
+from codeteam.sandbox.languages import LANGUAGES, Language
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.session import Attendant, SupervisedSession
@@ -146,6 +146,28 @@ class DockerSandbox:
         """
         return await image.build(self._engine, self._cache, source, reference, again=again)
 
+    async def survey(self) -> tuple[tuple[Language, bool, str], ...]:
+        """Each language, whether its toolchain is on the engine already, and what the image lacks for it, in words.
+
+        Raises:
+            SandboxUnavailable: no engine, no image.
+        """
+        found = await self._image()
+        target = await self._target(found)
+        there = {}
+        for row in LANGUAGES.values():
+            key = toolchains.tool_set(row.toolchain, target).key
+            there[row.name] = await self._volumes.exists(Parcel("tools", key, policy.TOOLS, _nothing).volume)
+        missing = dict.fromkeys(LANGUAGES, "")
+        if there["python"]:  # nothing is fetched to look
+            async with self.open() as session:
+                for row in LANGUAGES.values():
+                    try:
+                        await toolchains.demand(row.toolchain, session)
+                    except SandboxUnavailable as error:
+                        missing[row.name] = str(error)
+        return tuple((row, there[row.name], missing[row.name]) for row in LANGUAGES.values())
+
     async def prune(self, *, every_volume: bool = False) -> prune.Pruned:
         """Remove what crashed runs left; with `every_volume` also all packages that no container uses.
 
@@ -252,6 +274,10 @@ class DockerSandbox:
         return Target.of(
             python=greeting.python, machine=greeting.machine, libc=greeting.libc, libc_version=greeting.libc_version
         )
+
+
+async def _nothing(_: Path) -> None:
+    """For a volume that is only looked for."""
 
 
 def _kind_of(recipe: Recipe) -> object:

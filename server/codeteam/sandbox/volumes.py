@@ -82,10 +82,10 @@ class Volumes:
             self._known.discard(parcel.volume)
         if parcel.volume in self._known:
             return
-        if doubt or not await self._exists(parcel.volume):
+        if doubt or not await self.exists(parcel.volume):
             async with locked(self._locks / f"{parcel.volume}.lock"):
                 # Another process may have filled it while this one waited.
-                if not await self._exists(parcel.volume) or not await self.is_whole(parcel, image):
+                if not await self.exists(parcel.volume) or not await self.is_whole(parcel, image):
                     await self._fill(parcel, image)
         self._known.add(parcel.volume)
 
@@ -101,7 +101,7 @@ class Volumes:
         finally:
             await reader.destroy()
 
-    async def _exists(self, volume: str) -> bool:
+    async def exists(self, volume: str) -> bool:
         try:
             await self._engine.call(lambda api: api.inspect_volume(volume))
         except SandboxUnavailable as error:
