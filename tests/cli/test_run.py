@@ -303,3 +303,36 @@ def test_the_live_view_shows_the_steps_and_hostile_text_does_not_steer_the_termi
     assert b"\x1b[2J" not in seen
     assert b"\x1b]0;" not in seen
     assert "\u202e".encode() not in seen
+
+
+@pytest.mark.docker
+def test_a_new_package_is_asked_for_on_a_terminal(place: Place) -> None:
+    replies = slug_replies()
+    wanting = replies["architect"][0].replace('"dependencies": []', '"dependencies": ["six"]')
+    replies["architect"] = [wanting, replies["architect"][0]]
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        place.command("run", ASK, "--require", "draft", "--model", place.script(replies)),
+        cwd=place.workspace,
+        env=place.environ | {"TERM": "xterm", "COLUMNS": "200"},
+        stdin=follower,
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    seen = b""
+    answered = False
+    while True:
+        try:
+            chunk = os.read(leader, 65536)
+        except OSError:
+            break
+        seen += chunk
+        if b"[y/N]" in seen and not answered:
+            answered = True
+            os.write(leader, b"n\n")
+    assert process.wait(60) == 0
+    os.close(leader)
+    assert b"the package six of PyPI" in seen
+    assert seen.count(b"[y/N]") == 1
+    assert b"The user does not want it." in seen
