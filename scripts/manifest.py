@@ -26,6 +26,9 @@ _ENUM_DOCS = {
     "conversation": "A conversation whose next speaker a model chooses, for comparison.",
     "docker": "In a container without network or privileges.",
     "local": "On this machine, without isolation.",
+    "ask": "Each is asked about once; where no one can be asked, old enough ones are taken.",
+    "allow": "Old enough ones are taken without a question.",
+    "refuse": "None is taken.",
 }
 
 

@@ -125,12 +125,13 @@ class Settings:
         NewPackages.ASK,
         "Packages that a job wants and the workspace does not declare: ask (each once; where no one can be asked, those"
         " that are old enough are taken), allow (old enough ones), or refuse.",
-        scope="machine-overridable",
+        scope="machine",
     )
     package_age: int = _setting(
         7,
         "Days for which a release must have been on its index before a job gets it unasked; 0 for no such limit.",
         tighten="higher",
+        scope="machine",
         minimum=0,
         maximum=3650,
     )
