@@ -308,7 +308,7 @@ def test_the_live_view_shows_the_steps_and_hostile_text_does_not_steer_the_termi
 @pytest.mark.docker
 def test_a_new_package_is_asked_for_on_a_terminal(place: Place) -> None:
     replies = slug_replies()
-    wanting = replies["architect"][0].replace('"dependencies": []', '"dependencies": ["six"]')
+    wanting = replies["architect"][0].replace('"dependencies": []', '"dependencies": ["grimp"]')
     replies["architect"] = [wanting, replies["architect"][0]]
     leader, follower = os.openpty()
     process = subprocess.Popen(
@@ -333,6 +333,7 @@ def test_a_new_package_is_asked_for_on_a_terminal(place: Place) -> None:
             os.write(leader, b"n\n")
     assert process.wait(60) == 0
     os.close(leader)
-    assert b"the package six of PyPI" in seen
+    assert b"the package grimp of PyPI" in seen
+    assert b"It is easily mistaken for primp" in seen
     assert seen.count(b"[y/N]") == 1
     assert b"The user does not want it." in seen

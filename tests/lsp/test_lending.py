@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from codeteam.domain.events import Replied
+from codeteam.domain.events import Planned, Replied
 from codeteam.jobs.history import History
 from tests.lsp.client import CAPABILITIES, Client, Refusal, ServerError, at, running
 from tests.lsp.playing import HOLD, playing, tasks
@@ -334,21 +334,35 @@ async def test_a_client_that_keeps_no_secrets_is_not_asked(tmp_path: Path) -> No
 PACKAGE = "window/showMessageRequest"
 
 
-@pytest.mark.docker
-async def test_a_new_package_is_asked_for_once(tmp_path: Path) -> None:
+async def planned_with_six(client: Client, tmp_path: Path) -> None:
+    """Initialize, and play a job whose architect wants `six`, and plans without it when told that it cannot be had."""
     first, mark, others = REPLIES.partition("## reply developer")
     wanting = first.replace('"dependencies": []', '"dependencies": ["six"]')
-    replies = wanting + wanting + mark + others  # the architect is told once, and may plan without it
-    root, options = workspace(tmp_path, replies, slug=MODULE)
+    root, options = workspace(tmp_path, wanting + first + mark + others, slug=MODULE)
+    await client.initialize(root, initializationOptions={**options, "require": "draft", "trusted": True})
+    uri = (root / "slug.py").as_uri()
+    client.open(uri, MODULE)
+    await ends(client, await started(client, uri, "implement"), "applied")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("choice", ["Leave it out", "Fetch it", None, Refusal("no such method", code=-32601)])
+async def test_a_new_package_is_asked_for_once(tmp_path: Path, choice: str | Refusal | None) -> None:
+    def choose(_: object) -> str | None:
+        if isinstance(choice, Refusal):
+            raise choice
+        return choice
+
     environ = {"CODETEAM_HOME": str(tmp_path / "home"), "CODETEAM_CONFIG": str(tmp_path / "config")}
-    argv = ["-P", "-m", "codeteam", "serve"]
-    async with running(argv, environ=environ, cwd=tmp_path) as client:
-        await client.initialize(root, initializationOptions={**options, "require": "draft", "trusted": True})
-        uri = (root / "slug.py").as_uri()
-        client.open(uri, MODULE)
-        client.choose = lambda _: "Leave it out"
-        await ends(client, await started(client, uri, "implement"), "applied")
+    async with running(["-P", "-m", "codeteam", "serve"], environ=environ, cwd=tmp_path) as client:
+        client.choose = choose
+        await planned_with_six(client, tmp_path)
         question = await client.asked(PACKAGE)
         assert "the package six of PyPI" in question["message"]
         assert [action["title"] for action in question["actions"]] == ["Fetch it", "Leave it out"]
-        assert not (tmp_path / "home" / "packages.json").exists()
+        assert await client.leave() == 0
+    assert (tmp_path / "home" / "packages.json").exists() == (choice == "Fetch it")
+    # A refusal by the client is no answer of its user: the age of the release decides.
+    [job] = History(tmp_path / "home").jobs()
+    planned = [event.plan for event in History(tmp_path / "home").job(job.id).events if isinstance(event, Planned)]
+    assert [plan.dependencies for plan in planned] == [() if choice in ("Leave it out", None) else ("six",)]

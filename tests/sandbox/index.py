@@ -57,6 +57,7 @@ def packages(trap: Path) -> dict[str, list[tuple[str, bytes]]]:
         "leaning": [wheel("leaning", "2.0", {"leaning/__init__.py": HELLO}, requires=["plain<1.1"])],
         "sourceonly": [("sourceonly-1.0.tar.gz", _source("sourceonly", trap))],
         "elsewhere": [wheel("elsewhere", "1.0", {"elsewhere.py": HELLO}, tag="cp311-cp311-win_amd64")],
+        "requestz": [wheel("requestz", "1.0", {"requestz.py": HELLO})],
         "flattering": [wheel("flattering", "1.0", FLATTERING)],
         "pytest": [wheel("pytest", "9.9.9", {"pytest/__init__.py": "OWN = True\n", "pytest/__main__.py": ""})],
     }

@@ -253,6 +253,8 @@ async def test_an_index_without_dates_has_no_age(tmp_path: Path) -> None:
         ("sklearn", "pypi", "scikit-learn"),
         ("requests", "pypi", ""),
         ("numpy", "pypi", ""),
+        ("httpx2", "pypi", ""),
+        ("httpx3", "pypi", "httpx"),
         ("six", "pypi", ""),
         ("sixx", "pypi", ""),
         ("surely-invented-package", "pypi", ""),
@@ -281,12 +283,16 @@ def test_what_an_unknown_name_may_mean(name: str, place: str, other: str) -> Non
     assert known.meant(name, place) == other
 
 
-async def test_a_doubtful_name_is_not_resolved(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
-    [problem] = await offline_sandbox.look_up(("reqeusts>=2", "plain"))
-    assert (problem.requirement, problem.kind) == ("reqeusts>=2", "mistaken")
-    assert "requests" in problem.message
-    missing = await offline_sandbox.look_up(("reqeusts",), trusted=frozenset({"reqeusts"}))
-    assert "Did you mean requests?" in missing[0].message
+async def test_what_is_easily_mistaken_is_told_and_can_be_had(offline_sandbox: DockerSandbox | LocalSandbox) -> None:
+    [problem] = await offline_sandbox.look_up(("requestz>=1", "plain"))
+    assert (problem.requirement, problem.kind) == ("requestz>=1", "mistaken")
+    assert "Did you mean requests?" in problem.message
+    assert await offline_sandbox.look_up(("requestz",), trusted=frozenset({"requestz"})) == ()
+    ready = await offline_sandbox.prepare(("requestz",))
+    assert isinstance(ready, DependencySet)
+    [missing] = await offline_sandbox.look_up(("reqeusts",))
+    assert missing.kind == ""
+    assert "no package of this name on the index. Did you mean requests?" in missing.message
 
 
 async def test_a_yes_is_remembered_and_a_no_holds_for_the_job(tmp_path: Path) -> None:

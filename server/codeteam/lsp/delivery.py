@@ -107,7 +107,7 @@ class Delivery:
                 return True
         return False
 
-    async def _ask(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> str:
+    async def _ask(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> str | None:
         count = len(plan.edits)
         files = job.place.path if count == 1 and plan.edits[0].uri == job.uri else f"{count} file{'s' * (count != 1)}"
         text = f"Codeteam proposes to {job.request.title}: {files} ({_evidence(proposal, plan)})."
@@ -122,7 +122,7 @@ class Delivery:
         answer = await self._editor.choose(types.MessageType.Warning, text, OPEN, *choices)
         await self._set_aside(job, answer)
 
-    async def _set_aside(self, job: EditorJob, answer: str) -> None:
+    async def _set_aside(self, job: EditorJob, answer: str | None) -> None:
         job.state = State.KEPT
         if answer == RERUN:
             self._rerun(job)

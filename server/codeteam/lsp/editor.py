@@ -45,15 +45,15 @@ class Editor:
         params = types.LogMessageParams(type=types.MessageType.Info, message=message)
         self.protocol.tell(types.WINDOW_LOG_MESSAGE, params)
 
-    async def choose(self, kind: types.MessageType, message: str, *choices: str) -> str:
-        """Ask the user; the chosen title, empty when none was chosen."""
+    async def choose(self, kind: types.MessageType, message: str, *choices: str) -> str | None:
+        """Ask the user; the chosen title, empty when none was chosen, None where the client shows no questions."""
         params = types.ShowMessageRequestParams(
             type=kind, message=message[:_LONGEST], actions=[types.MessageActionItem(title=choice) for choice in choices]
         )
         try:
             answer = await self.protocol.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
         except JsonRpcException:
-            return ""
+            return None
         return answer.title if answer is not None and answer.title in choices else ""
 
     async def show(self, path: Path) -> bool:

@@ -86,9 +86,10 @@ class Lending:
             del self._listening[name]
 
     async def _install(self, install: Install) -> Answer:
-        """An editor that shows no questions, or a user who closes this one, has not said yes."""
+        """A user who closes the question has not said yes; an editor that shows none has no user to ask."""
         kind = types.MessageType.Warning if install.why else types.MessageType.Info
-        return Consent(await self._editor.choose(kind, install.text, _FETCH, _LEAVE) == _FETCH)
+        chosen = await self._editor.choose(kind, install.text, _FETCH, _LEAVE)
+        return Declined(Why.NO_EDITOR) if chosen is None else Consent(chosen == _FETCH)
 
     async def _secret(self, job: str, secret: Secret) -> Answer:
         params = {"jobId": job, "name": secret.key.value, "label": secret.key.label}

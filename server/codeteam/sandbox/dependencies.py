@@ -105,12 +105,18 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
     return tuple(sorted(good)), tuple(problems)
 
 
-def doubtful(requirements: Iterable[str], index: str, trusted: frozenset[str]) -> tuple[DependencyProblem, ...]:
-    """Lines, checked ones, whose name is one letter away from a popular package's, and that no one vouches for."""
-    found = []
+def with_doubts(
+    problems: tuple[DependencyProblem, ...], requirements: Iterable[str], index: str, trusted: frozenset[str]
+) -> tuple[DependencyProblem, ...]:
+    """Problems, and of checked lines without one those whose name is one letter away from a popular package's.
+
+    Such a package is there, and may well be the one that is meant: a reason to ask, none to refuse it.
+    """
+    told = {problem.requirement for problem in problems}
+    found = list(problems)
     for line in requirements:
         name = line.rpartition("@")[0] if index == "npm" else Requirement(line).name
-        if name not in trusted and (other := known.mistaken(name, index)):
+        if line not in told and name not in trusted and (other := known.mistaken(name, index)):
             said = f"It is easily mistaken for {other}, which is far more common. Did you mean {other}?"
             found.append(DependencyProblem(line, said, "mistaken"))
     return tuple(found)

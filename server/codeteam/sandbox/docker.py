@@ -10,7 +10,7 @@ from pathlib import Path
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
 from codeteam.sandbox.container import Container, Recipe
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, doubtful, no_packages
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
@@ -83,8 +83,8 @@ class DockerSandbox:
     async def look_up(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> tuple[DependencyProblem, ...]:
-        _, lock = await self._looked_up(requirements, language, trusted)
-        return lock if isinstance(lock, tuple) else ()
+        asked, lock = await self._looked_up(requirements, language, trusted)
+        return with_doubts(lock if isinstance(lock, tuple) else (), asked, LANGUAGES[language].packages, trusted)
 
     async def _looked_up(
         self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
@@ -92,7 +92,7 @@ class DockerSandbox:
         """Requirement lines in their normal form, and what they come to; None for no packages."""
         index = LANGUAGES[language].packages
         asked, problems = _CHECKS[index](requirements)
-        if problems := problems or doubtful(asked, index, trusted):
+        if problems:
             return asked, problems
         return asked, await self._locked(asked, language, await self._image(), trusted) if asked else None
 

@@ -88,8 +88,8 @@ class DependencyProblem:
     message: str
     """What is wrong, in words: not on the index, no wheel for this platform, versions that conflict."""
     kind: str = ""
-    """"young" for what was published too recently, "mistaken" for what looks like another package: a user may still
-    want both. Empty for what cannot be had at all."""
+    """"young" for what was published too recently: a user may still want it. "mistaken" for what can be had, but looks
+    like another package; only `look_up` says so. Empty for what cannot be had at all."""
 
 
 OnOutput = Callable[[str, bytes], None]
@@ -128,7 +128,7 @@ class Sandbox(Protocol):
     async def look_up(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> tuple[DependencyProblem, ...]:
-        """What `prepare` would find wrong; the indexes are asked, nothing is fetched.
+        """What `prepare` would find wrong, and what is easily mistaken; the indexes are asked, nothing is fetched.
 
         Raises:
             SandboxUnavailable: as `prepare`.

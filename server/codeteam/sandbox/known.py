@@ -34,7 +34,7 @@ def meant(name: str, index: str) -> str:
 
 
 def mistaken(name: str, index: str) -> str:
-    """The popular package of which a name that is not popular is one letter away, or that it is imported by."""
+    """The popular package of which a name that is not known is one letter away, or that it is imported by."""
     wanted, popular = _plain(name), _popular(index)
     if wanted in popular:
         return ""

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import npm, owner, toolchains
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, doubtful, no_packages
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
 from codeteam.sandbox.interface import (
     Command,
     DependencyProblem,
@@ -137,15 +137,15 @@ class LocalSandbox:
     async def look_up(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> tuple[DependencyProblem, ...]:
-        _, lock = await self._looked_up(requirements, language, trusted)
-        return lock if isinstance(lock, tuple) else ()
+        asked, lock = await self._looked_up(requirements, language, trusted)
+        return with_doubts(lock if isinstance(lock, tuple) else (), asked, LANGUAGES[language].packages, trusted)
 
     async def _looked_up(
         self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
     ) -> tuple[tuple[str, ...], Lock | NpmLock | tuple[DependencyProblem, ...] | None]:
         index = LANGUAGES[language].packages
         asked, problems = _CHECKS[index](requirements)
-        if problems := problems or doubtful(asked, index, trusted):
+        if problems:
             return asked, problems
         return asked, await self._locked(asked, language, trusted) if asked else None
 

@@ -84,6 +84,9 @@ class Executor:
         self.image = ""
         self.unchecked = ""
         """Why a static checker could not do its work on the last draft; empty when all did."""
+        self.doubts: tuple[DependencyProblem, ...] = ()
+        """Packages of the session that are easily mistaken for others, and that no user was asked about."""
+        self._questioned: set[str] = set()
 
     async def __aenter__(self) -> Executor:
         return self
@@ -97,7 +100,8 @@ class Executor:
         """Make packages ready and open a session with them.
 
         Packages that the workspace declares and that cannot be had are left out with a note; what the plan names
-        and cannot be had comes back as problems, and then no session is open.
+        and cannot be had comes back as problems, and then no session is open. So does, the first time, what is easily
+        mistaken for another package where there is no user to ask: asked for once more, it is taken.
         """
         planned = {package_name(line): line for line in requirements}
         name = self._language.name
@@ -112,6 +116,11 @@ class Executor:
         )
         if looked_at.refused:
             return looked_at.refused
+        doubts = tuple(item for item in looked_at.doubts if package_name(item.requirement) not in self._questioned)
+        if doubts:
+            self._questioned |= {package_name(item.requirement) for item in doubts}
+            return doubts
+        self.doubts = looked_at.doubts
         while isinstance(
             prepared := await self._sandbox.prepare(
                 tuple(dict.fromkeys((*self._declared, *requirements))), name, looked_at.trusted

@@ -17,6 +17,8 @@ class Admitted:
     trusted: frozenset[str]
     """Names that may be of any age, and look like any other."""
     refused: tuple[DependencyProblem, ...] = ()
+    doubts: tuple[DependencyProblem, ...] = ()
+    """Easily mistaken for others, and no one was asked."""
 
 
 async def admitted(
@@ -35,7 +37,7 @@ async def admitted(
     """
     trusted = declared | consents.granted(index)
     new = [name for name in lines if name not in trusted]
-    if not new or not index or policy is NewPackages.ALLOW:
+    if not new or not index:
         return Admitted(trusted)
     if policy is NewPackages.REFUSE:
         said = "The settings take no packages that the project does not declare."
@@ -43,18 +45,21 @@ async def admitted(
     doubts = await sandbox.look_up(tuple(lines.values()), language, trusted)
     reasons = _reasons(doubts, lines)
     refused: list[DependencyProblem] = []
+    unasked: list[DependencyProblem] = []
+    asking = policy is NewPackages.ASK
     for name in new:
         reason = reasons.get(name)
         if reason is not None and not reason.kind:
             continue  # it cannot be had: there is nothing to ask
-        answer = await consents.ask(name, index, reason.message if reason else "")
-        if answer is None:
-            break  # there is no one to ask; the limits decide
-        if answer:
+        answer = await consents.ask(name, index, reason.message if reason else "") if asking else None
+        asking = answer is not None
+        if answer is None:  # there is no one to ask; the age limit decides
+            unasked += [reason] if reason and reason.kind == "mistaken" else []
+        elif answer:
             trusted |= {name}
         else:
             refused.append(DependencyProblem(lines[name], "The user does not want it."))
-    return Admitted(trusted, tuple(refused))
+    return Admitted(trusted, tuple(refused), tuple(unasked))
 
 
 def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str]) -> dict[str, DependencyProblem]:

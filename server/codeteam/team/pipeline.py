@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, PlannedFile
@@ -101,21 +102,27 @@ def _interface(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 async def _dependencies(bench: Bench) -> None:
-    """Packages for the sandbox; one that cannot be had is told to the architect once, then left out as a finding."""
-    if not (problems := await _prepare(bench, bench.plan)):
-        return
-    if bench.task.intent in _DESIGNED:
+    """Packages for the sandbox; the architect is told once of what cannot be had, or may be mistaken for another.
+
+    What still cannot be had is left out, what still may be mistaken is taken; of both there is a finding.
+    """
+    problems = await _prepare(bench, bench.plan)
+    if problems and bench.task.intent in _DESIGNED:
         await _design(bench, [_said(problems)])
-        if not (problems := await _prepare(bench, bench.plan)):
-            return
+        problems = await _prepare(bench, bench.plan)
     findings: list[Finding] = []
     while problems:
-        plan, bad = bench.plan, {package_name(problem.requirement) for problem in problems}
-        left = tuple(line for line in plan.dependencies if package_name(line) not in bad)
-        bench.plan = replace(plan, dependencies=left if len(left) < len(plan.dependencies) else ())
-        findings += [_dependency_finding(plan, problem) for problem in problems]
-        bench.record(Noted(_said(problems)))
+        plan, missing = bench.plan, [problem for problem in problems if problem.kind != "mistaken"]
+        if missing:
+            bad = {package_name(problem.requirement) for problem in missing}
+            left = tuple(line for line in plan.dependencies if package_name(line) not in bad)
+            bench.plan = replace(plan, dependencies=left if len(left) < len(plan.dependencies) else ())
+            findings += [_dependency_finding(plan, problem) for problem in missing]
+            bench.record(Noted(_said(missing)))
         problems = await _prepare(bench, bench.plan)
+    if doubts := bench.executor.doubts:
+        findings += [_dependency_finding(bench.plan, problem) for problem in doubts]
+        bench.record(Noted(_said(doubts)))
     bench.dependency_findings = tuple(findings[: checks.MOST_FINDINGS])
 
 
@@ -126,15 +133,25 @@ async def _prepare(bench: Bench, plan: Plan) -> tuple[DependencyProblem, ...]:
     return problems
 
 
-def _said(problems: tuple[DependencyProblem, ...]) -> str:
-    return "Packages that cannot be had: " + "; ".join(f"{item.requirement}: {item.message}" for item in problems)
+def _said(problems: Sequence[DependencyProblem]) -> str:
+    parts = []
+    for words, found in (
+        ("Packages that cannot be had", [item for item in problems if item.kind != "mistaken"]),
+        ("Packages that may not be the ones that are meant", [item for item in problems if item.kind == "mistaken"]),
+    ):
+        if found:
+            parts.append(f"{words}: " + "; ".join(f"{item.requirement}: {item.message}" for item in found))
+    return " ".join(parts)
 
 
 def _dependency_finding(plan: Plan, problem: DependencyProblem) -> Finding:
-    path = plan.files[0].path
-    mark = fingerprint("dependency/unavailable", path, problem.requirement)
-    message = f"The package {problem.requirement} cannot be had: {problem.message}"
-    return Finding("dependency/unavailable", Severity.ERROR, path, 1, 1, "", message, fingerprint=mark)
+    path, line = plan.files[0].path, problem.requirement
+    rule, severity, message = (
+        ("dependency/mistaken", Severity.WARNING, f"Is {line} the package that is meant? {problem.message}")
+        if problem.kind == "mistaken"
+        else ("dependency/unavailable", Severity.ERROR, f"The package {line} cannot be had: {problem.message}")
+    )
+    return Finding(rule, severity, path, 1, 1, "", message, fingerprint=fingerprint(rule, path, line))
 
 
 async def _develop(bench: Bench, iteration: int, draft: Draft | None, feedback: Feedback | None) -> Draft | Feedback:
