@@ -25,11 +25,13 @@ from typing import Any
 import yaml
 
 from codeteam.jobs.history import History
+from codeteam.sandbox.volumes import FILLING_TIMEOUT
 from codeteam.wire import Codec
 
 _OPEN = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<words>.*)$")
-DEADLINE = 300
-"""Seconds after which a scenario is stuck, on whatever busy machine."""
+DEADLINE = FILLING_TIMEOUT + 300
+"""Seconds after which a scenario is stuck, on whatever busy machine: 300, and what the first job in a language may wait
+for its toolchain, for Go's standard library is compiled then."""
 
 
 @dataclass(frozen=True)

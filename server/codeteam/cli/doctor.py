@@ -164,6 +164,8 @@ async def _languages(settings: Settings, environ: Mapping[str, str]) -> Check:
     sandbox = open_docker(settings, environ=environ)
     try:
         rows = await sandbox.survey()
+    except CodeteamError as error:
+        return _failed("languages", error)
     finally:
         await sandbox.aclose()
     lacking = [f"{row.tongue.title}: {said}" for row, _, said in rows if said]
