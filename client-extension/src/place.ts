@@ -1,7 +1,7 @@
 // Where an action is meant: what the lightbulb gave, a file of the explorer, or the selection.
 
 import * as vscode from 'vscode';
-import { LANGUAGES } from './server';
+import { CODE, LANGUAGES } from './server';
 
 /** Argument of the commands that start a job, as docs/protocol.md has it. */
 export interface JobArgument {
@@ -72,7 +72,8 @@ async function openText(uri: vscode.Uri): Promise<vscode.TextDocument> {
 }
 
 function check({ languageId, uri }: vscode.TextDocument): void {
-  if (!LANGUAGES.includes(languageId)) throw new Nowhere('Codeteam works on Python, and on requirements in Markdown or plain text.');
+  if (!LANGUAGES.includes(languageId))
+    throw new Nowhere(`Codeteam works on ${CODE.join(', ')}, and on requirements in Markdown or plain text.`);
   if (!['file', 'untitled'].includes(uri.scheme)) throw new Nowhere('Codeteam works on files and on new documents.');
 }
 

@@ -18,8 +18,12 @@ import { findPython, type Python } from './python';
 import { SECTION } from './settings';
 import { level, type TraceChannel } from './trace';
 
-/** What Codeteam is offered for: the language it writes, and the languages that people write requirements in. */
-export const LANGUAGES = ['python', 'markdown', 'plaintext', 'restructuredtext', 'asciidoc', 'org', 'latex', 'typst', 'quarto', 'mdx'];
+/** Languages that Codeteam writes. */
+export const CODE = ['python', 'javascript', 'typescript', 'shellscript', 'go'];
+/** Languages that people write requirements in. */
+const PROSE = ['markdown', 'plaintext', 'restructuredtext', 'asciidoc', 'org', 'latex', 'typst', 'quarto', 'mdx'];
+/** What Codeteam is offered for. */
+export const LANGUAGES = [...CODE, ...PROSE];
 
 export type ServerState = { is: 'starting' } | { is: 'running' } | { is: 'stopped'; why: string };
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from codeteam.domain.languages import TONGUES
 from codeteam.domain.settings import Settings
 from codeteam.lsp.commands import COMMANDS
 from codeteam.workspace.configuration import parse_settings
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parent.parent.parent
 MANIFEST: dict[str, Any] = json.loads((ROOT / "package.json").read_text("utf-8"))
 CONTRIBUTES = MANIFEST["contributes"]
 SETTINGS = {name: rule for part in CONTRIBUTES["configuration"] for name, rule in part["properties"].items()}
+
+
+_IDENTIFIERS = {"shell": "shellscript"}
+"""What VS Code calls a language, where that differs."""
 
 
 def registered() -> set[str]:
@@ -71,6 +76,19 @@ def test_every_command_that_the_server_or_the_manifest_names_is_registered() -> 
     assert used <= contributed
 
 
+def test_every_language_that_the_team_writes_is_offered_its_actions() -> None:
+    server = (ROOT / "client-extension" / "src" / "server.ts").read_text("utf-8")
+    code = set(re.findall(r"'(\w+)'", re.findall(r"const CODE = \[(.*?)\]", server)[0]))
+    assert code == {_IDENTIFIERS.get(name, name) for name in TONGUES}
+    menus = CONTRIBUTES["menus"]
+    [editor], [explorer] = menus["editor/context"], menus["explorer/context"]
+    for language in code:
+        assert f"onLanguage:{language}" in MANIFEST["activationEvents"]
+        assert re.search(_pattern(editor["when"], "editorLangId"), language)
+    for ending in (ending for tongue in TONGUES.values() for ending in tongue.endings):
+        assert re.search(_pattern(explorer["when"], "resourceExtname"), ending)
+
+
 def test_every_file_that_the_manifest_names_is_there() -> None:
     text = json.dumps({**MANIFEST, "main": "", "scripts": {}})
     named = set(re.findall(r'"(client-extension/[^"]+)"', text))
@@ -88,6 +106,11 @@ def test_keys_are_chords_with_one_beginning_and_no_two_are_the_same() -> None:
     assert len(set(keys)) == len(keys)
     assert {key.split()[0] for key in keys} == {"ctrl+alt+y"}
     assert all(binding["mac"] == binding["key"].replace("ctrl", "cmd", 1) for binding in CONTRIBUTES["keybindings"])
+
+
+def _pattern(when: str, name: str) -> str:
+    """The regular expression that a condition of a menu holds a name against."""
+    return str(re.findall(rf"{name} =~ /(.*?)/(?:\s|$)", when)[0])
 
 
 def _named_commands() -> Iterator[str]:
