@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import known
 from codeteam.sandbox.interface import DependencyProblem
+from codeteam.sandbox.scratch import scratch
 
 MOST_REQUIREMENTS = 100
 LONGEST_LINE = 200
@@ -153,9 +154,9 @@ class Resolver:
         earlier = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
         if text := _read(earlier, FRESH):
             return Lock.of(text, target)
-        with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as folder:
-            asked = _write(Path(folder, "requirements.in"), "\n".join(requirements) + "\n")
-            answer = Path(folder, "lock.txt")
+        with scratch("lock") as folder:
+            asked = _write(folder / "requirements.in", "\n".join(requirements) + "\n")
+            answer = folder / "lock.txt"
             for _ in range(_ROUNDS):
                 code, text = await self._uv(
                     folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *self._gate(free),
@@ -186,8 +187,8 @@ class Resolver:
         Raises:
             SandboxUnavailable: the index cannot be reached, the disk is full.
         """
-        with tempfile.TemporaryDirectory(prefix="codeteam-lock-") as place:
-            lines = _write(Path(place, "lock.txt"), lock.text)
+        with scratch("lock") as place:
+            lines = _write(place / "lock.txt", lock.text)
             mode = ("--link-mode", "copy") if own_copies else ()
             code, text = await self._uv(
                 place, "pip", "install", "--require-hashes", "--no-deps", *mode, *target.arguments,
@@ -195,7 +196,7 @@ class Resolver:
             )  # fmt: skip
             _raise_for(code, text)
 
-    async def _uv(self, folder: str, *arguments: str, quiet: bool = True) -> tuple[int, str]:
+    async def _uv(self, folder: Path, *arguments: str, quiet: bool = True) -> tuple[int, str]:
         """Run uv where no configuration of a workspace is found; its exit code and what it said."""
         process = await asyncio.create_subprocess_exec(
             uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never",

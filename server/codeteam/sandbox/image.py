@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import platform
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +16,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.host_image import NotPossible, write_layer
 from codeteam.sandbox.locks import locked
+from codeteam.sandbox.scratch import scratch
 
 REPOSITORY = "codeteam/sandbox"
 LABEL = "codeteam.image"
@@ -206,8 +206,8 @@ async def _from_debian(engine: Engine, reference: str, repository: str) -> Image
 
 async def _imported(engine: Engine, source: str, repository: str, write: Callable[[Path], Awaitable[None]]) -> Image:
     """Import a layer that `write` makes, named for its content."""
-    with tempfile.TemporaryDirectory(prefix="codeteam-image-") as folder:
-        layer = Path(folder, "layer.tar")
+    with scratch("image") as folder:
+        layer = folder / "layer.tar"
         try:
             await write(layer)
         except OSError as error:

