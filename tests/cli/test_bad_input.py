@@ -96,6 +96,16 @@ def test_review_and_test_refuse(place: Place, command: str) -> None:
     assert (done.code, "no file" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("command", [("review",), ("test",), ("run", "--intent", "document", "--file")])
+def test_languages_that_cannot_be_run_are_refused_before_a_model_is_asked(
+    place: Place, command: tuple[str, ...]
+) -> None:
+    place.write("notes.md", "# Notes\n\nBuy milk.\n")
+    done = place.run(*command, "notes.md", "--model", place.script({}))
+    assert done.code == 2
+    assert "notes.md is in no language that can be run and checked here (Python, JavaScript," in done.err
+
+
 def test_a_wrong_setting_in_a_file_is_told_and_ignored(place: Place) -> None:
     place.write("codeteam.toml", "max_iterations = 'many'\n")
     config = place.folder / "config"

@@ -145,16 +145,35 @@ async def test_where_nothing_is_asked_for_nothing_is_offered_but_the_file(client
     assert kinds(await client.code_actions("file:///w/quiet.py", at(line), triggerKind=2)) == set()
 
 
-async def test_a_preprocessors_line_is_no_comment(client: Client) -> None:
-    client.open("file:///w/a.c", "#include <stdio.h>\n// reads a line\n", "c")
-    assert kinds(await client.code_actions("file:///w/a.c", at(0), only=["refactor"])) == set()
-    assert kinds(await client.code_actions("file:///w/a.c", at(1), only=["refactor"])) == {f"{REWRITE}.implement"}
+async def test_a_line_that_says_how_to_run_is_no_comment(client: Client) -> None:
+    client.open("file:///w/a.sh", "#!/bin/sh\n# reads a line\n", "shellscript")
+    assert kinds(await client.code_actions("file:///w/a.sh", at(0), only=["refactor"])) == set()
+    assert kinds(await client.code_actions("file:///w/a.sh", at(1), only=["refactor"])) == {f"{REWRITE}.implement"}
 
 
 async def test_prose_can_be_implemented_and_nothing_else(client: Client) -> None:
     client.open("file:///w/idea.md", "# Idea\n\nA parser of dates.\n", "markdown")
     assert kinds(await client.code_actions("file:///w/idea.md", at(2, 0, 2, 5))) == {f"{REWRITE}.implement"}
     assert kinds(await client.code_actions("file:///w/idea.md", at(2))) == {f"{REWRITE}.implement"}
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "text"),
+    [
+        ("package.json", "json", '{\n  "name": "x" // TODO: another name\n}\n'),
+        ("deploy.yaml", "yaml", "# TODO: more of them\nreplicas: 1\n"),
+        ("main.rs", "rust", "fn main() {} // TODO\n"),
+    ],
+)
+async def test_in_languages_that_the_team_does_not_write_nothing_is_offered(
+    client: Client, name: str, language: str, text: str
+) -> None:
+    uri = f"file:///w/{name}"
+    client.open(uri, text, language)
+    problem = PROBLEM | {"range": at(0, 0, 0, 3)}
+    assert not await client.code_actions(uri, at(0, 0, 1, 3))
+    assert not await client.code_actions(uri, at(1, 4))
+    assert not await client.code_actions(uri, at(0, 0), diagnostics=[problem])
 
 
 async def test_a_running_job_can_be_cancelled_from_the_menu(client: Client) -> None:

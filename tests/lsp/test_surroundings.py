@@ -133,6 +133,7 @@ def test_other_languages_have_comments_and_todos_too() -> None:
     assert look(lines, language="c", selected=Span(1, 1), cursor=1).requirement
     assert not look(lines, language="c", selected=Span(2, 2), cursor=2).requirement
     assert look(lines, language="c", selected=None, cursor=3).todo
+    assert not look(["#include <stdio.h>\n", ""], language="c", selected=None, cursor=1).comment
 
 
 @pytest.mark.parametrize(

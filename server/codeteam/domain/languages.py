@@ -20,6 +20,8 @@ class Tongue:
     """As people write it."""
     endings: tuple[str, ...]
     """Of its files, the one that new files get first."""
+    editor: str
+    """As editors name it (LSP's language identifiers)."""
     fences: tuple[str, ...]
     """Words by which a fenced block says that it is in this language, the one to write first."""
     tests: str
@@ -36,24 +38,25 @@ TONGUES = {
     tongue.name: tongue
     for tongue in (
         Tongue(
-            "python", "Python", (".py", ".pyi"), ("python", "py", "python3"),
+            "python", "Python", (".py", ".pyi"), "python", ("python", "py", "python3"),
             r"(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest)\.py", "test_{stem}.py", declarations=(".pyi",),
         ),
         Tongue(
-            "javascript", "JavaScript", (".js", ".mjs", ".cjs"), ("javascript", "js", "mjs", "cjs", "node"),
+            "javascript", "JavaScript", (".js", ".mjs", ".cjs"), "javascript",
+            ("javascript", "js", "mjs", "cjs", "node"),
             r"(?:.*/)?(?:[^/]+[._-]test|[^/]+\.spec|test[._-][^/]+)\.[cm]?js|(?:.*/)?__tests__/.*\.[cm]?js",
             "{stem}.test.js",
         ),
         Tongue(
-            "typescript", "TypeScript", (".ts", ".mts", ".cts"), ("typescript", "ts", "mts", "cts"),
+            "typescript", "TypeScript", (".ts", ".mts", ".cts"), "typescript", ("typescript", "ts", "mts", "cts"),
             r"(?:.*/)?(?:[^/]+[._-]test|[^/]+\.spec|test[._-][^/]+)\.[cm]?ts|(?:.*/)?__tests__/.*\.[cm]?ts",
             "{stem}.test.ts", declarations=(".d.ts", ".d.mts", ".d.cts"),
         ),
         Tongue(
-            "shell", "Bash", (".sh", ".bash", ".bats"), ("bash", "sh", "shell", "bats", "zsh"),
+            "shell", "Bash", (".sh", ".bash", ".bats"), "shellscript", ("bash", "sh", "shell", "bats", "zsh"),
             r".*\.bats", "{stem}.bats",
         ),
-        Tongue("go", "Go", (".go",), ("go", "golang"), r".*_test\.go", "{stem}_test.go", beside=True),
+        Tongue("go", "Go", (".go",), "go", ("go", "golang"), r".*_test\.go", "{stem}_test.go", beside=True),
     )
 }  # fmt: skip
 """By name."""
@@ -63,6 +66,11 @@ def tongue_of(path: str) -> Tongue | None:
     """The language of a file, by its ending; None for any other file."""
     ending = PurePosixPath(path).suffix.lower()
     return next((tongue for tongue in TONGUES.values() if ending in tongue.endings), None)
+
+
+def can_be_written(path: str) -> bool:
+    """Whether the team works on such a file; one without an ending may be anything, the setting says in what."""
+    return PurePosixPath(path).suffix == "" or tongue_of(path) is not None
 
 
 def is_test(path: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codeteam.domain.languages import TONGUES, tongue_of
 from codeteam.domain.task import Intent
 from codeteam.lsp.client_features import ClientFeatures
 from codeteam.lsp.document import Document
@@ -23,6 +24,7 @@ KINDS = (
     *(f"{SOURCE}.{name}" for name in ("test", "review", "cancel", "apply", "rerun")),
 )
 """Every kind that is offered, as the server announces them."""
+_LANGUAGES = frozenset(tongue.editor for tongue in TONGUES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _about_jobs(jobs: Sequence[EditorJob]) -> Iterator[Entry]:
 
 def _for_diagnostics(request: MenuRequest, document: Document, board: FindingsBoard) -> Iterator[Entry]:
     found = request.diagnostics
-    if not found:
+    if not found or not _is_code(document):
         return
     ours = {mark: item for item in found if (mark := board.fingerprint(document.uri, item))}
     for mark, item in ours.items():
@@ -107,7 +109,15 @@ def _about(
     )
 
 
+def _is_code(document: Document) -> bool:
+    """Whether it is in a language that the team writes, by what the editor or else its name says."""
+    return document.language in _LANGUAGES or tongue_of(document.uri) is not None
+
+
 def _for_place(request: MenuRequest, document: Document) -> Iterator[Entry]:
+    prose = document.language in PROSE
+    if not prose and not _is_code(document):
+        return
     place = look(
         document.lines,
         language=document.language,
@@ -123,7 +133,7 @@ def _for_place(request: MenuRequest, document: Document) -> Iterator[Entry]:
     if place.code:
         yield from _for_code(place, argument, request.automatic)
     whole = place.selected is None or _wants_source(request.only)
-    if whole and not request.automatic and not place.blank and document.language not in PROSE:
+    if whole and not request.automatic and not place.blank and not prose:
         everything = {**argument, "range": _whole(document)}
         yield _start(Intent.TEST, "write tests for this file", everything, kind=SOURCE)
         yield _start(Intent.REVIEW, "review this file", everything, kind=SOURCE)

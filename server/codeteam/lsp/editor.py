@@ -9,6 +9,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from codeteam.domain.languages import TONGUES
 from codeteam.lsp.client_features import ClientFeatures
 from codeteam.lsp.document import Document, Documents, path_of
 from codeteam.lsp.editor_job import Place
@@ -19,9 +20,10 @@ from codeteam.lsp.to_lsp import uri_of, workspace_edit
 _LONGEST = 2000
 """Characters of a message that is put before the user: it may quote what a model or a file said."""
 _SUFFIXES = {
-    "python": ".py", "javascript": ".js", "typescript": ".ts", "go": ".go", "shellscript": ".sh", "markdown": ".md",
+    **{tongue.editor: tongue.endings[0] for tongue in TONGUES.values()},
+    "markdown": ".md",
     "plaintext": ".txt",
-}  # fmt: skip
+}
 
 
 class Editor:

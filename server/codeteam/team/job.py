@@ -13,6 +13,7 @@ from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate, RunResult
+from codeteam.domain.languages import TONGUES, can_be_written
 from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
@@ -117,6 +118,10 @@ def _refuse_bad_input(task: Task) -> None:
     if task.intent in (Intent.REVIEW, Intent.TEST, Intent.FIX, Intent.REFACTOR, Intent.DOCUMENT):
         if task.document is None or not task.document.text.strip():
             raise BadInput(f"There is no code to {task.intent.value}.", "Name a file, or select code in the editor.")
+        if not can_be_written(task.document.path):
+            known = ", ".join(tongue.title for tongue in TONGUES.values())
+            message = f"{task.document.path} is in no language that can be run and checked here ({known})."
+            raise BadInput(message, "Choose a file of one of them; what prose asks for can be implemented.")
     elif not task.requirement.strip() and not (task.document and task.document.text.strip()):
         raise BadInput("The requirement is empty.", "Say what is to be written, or select it in the editor.")
     if task.document and "\0" in task.document.text:
