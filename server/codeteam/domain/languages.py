@@ -62,6 +62,22 @@ TONGUES = {
 """By name."""
 
 
+_FOREIGN = {
+    "C": ".c .h", "C++": ".cc .cpp .cxx .hh .hpp .hxx", "C#": ".cs", "Clojure": ".clj .cljs", "Dart": ".dart",
+    "Elixir": ".ex .exs", "Erlang": ".erl", "F#": ".fs", "Fortran": ".f90", "Haskell": ".hs", "Java": ".java",
+    "Julia": ".jl", "Kotlin": ".kt .kts", "Lua": ".lua", "Nim": ".nim", "OCaml": ".ml .mli", "PHP": ".php",
+    "Perl": ".pl .pm", "PowerShell": ".ps1", "R": ".r", "React's JSX": ".jsx .tsx", "Ruby": ".rb", "Rust": ".rs",
+    "SQL": ".sql", "Scala": ".scala", "Svelte": ".svelte", "Swift": ".swift", "Vue": ".vue", "Zig": ".zig",
+}  # fmt: skip
+"""Languages that the sandbox has nothing for, by name, with their files' endings."""
+
+
+def foreign(path: str) -> str:
+    """The language of a file of code that cannot be run here, as people write it; empty for any other file."""
+    ending = PurePosixPath(path).suffix.lower()
+    return next((title for title, endings in _FOREIGN.items() if ending and ending in endings.split()), "")
+
+
 def tongue_of(path: str) -> Tongue | None:
     """The language of a file, by its ending; None for any other file."""
     ending = PurePosixPath(path).suffix.lower()

@@ -14,7 +14,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult, TestReport
 from codeteam.domain.findings import Finding
-from codeteam.domain.languages import is_test
+from codeteam.domain.languages import is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.sandbox import npm
@@ -183,6 +183,11 @@ class Executor:
             if outcome.run.ok:
                 texts |= bare
         return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+
+    def has_code(self, files: Sequence[SourceFile]) -> bool:
+        """Whether any of the files is in the job's language, or in one that its commands take too."""
+        tongues = [tongue_of(file.path) for file in files]
+        return any(tongue is not None and tongue.name in self._language.family for tongue in tongues)
 
     async def run(self, iteration: int, files: Sequence[SourceFile]) -> RunResult:
         """Load every file that was written; `ok` only when all of it ran to the end."""

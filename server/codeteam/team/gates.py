@@ -11,7 +11,7 @@ from codeteam.domain.artifacts import Draft, Feedback, Review
 from codeteam.domain.events import Reviewed, Tested
 from codeteam.domain.evidence import Gate, RunResult, TestCase
 from codeteam.domain.findings import Finding, Severity
-from codeteam.domain.languages import tongue_of
+from codeteam.domain.languages import TONGUES, tongue_of
 from codeteam.domain.settings import Quality
 from codeteam.domain.task import Intent
 from codeteam.team import checks
@@ -63,6 +63,11 @@ def _scope(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None:
 
 
 async def _run(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None:
+    if not bench.executor.has_code(draft.files):
+        language = TONGUES[bench.task.settings.language].title
+        wrong = f"None of the files is {language}, so nothing of the draft can be run."
+        missing = f"none of its files is {language}: nothing was run"
+        return failed(gates, "run", f"{wrong} Write what was asked for in {language}.", missing)
     with bench.step("executor", draft.iteration, "running the draft in the sandbox") as said:
         run = bench.last_run = await bench.executor.run(draft.iteration, draft.files)
         said.append("it runs" if run.ok else how_it_ended(run))

@@ -13,7 +13,7 @@ from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate, RunResult
-from codeteam.domain.languages import TONGUES, can_be_written
+from codeteam.domain.languages import TONGUES, can_be_written, foreign
 from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
@@ -126,6 +126,9 @@ def _refuse_bad_input(task: Task) -> None:
         raise BadInput("The requirement is empty.", "Say what is to be written, or select it in the editor.")
     if task.document and "\0" in task.document.text:
         raise BadInput(f"{task.document.path} is not a text file.", "Choose a file of source code.")
+    if task.document and (title := foreign(task.document.path)):  # what cannot be run would be proposed unproven
+        written = ", ".join(tongue.title for tongue in TONGUES.values())
+        raise BadInput(f"{title} cannot be run in the sandbox, so it is not written.", f"Codeteam writes {written}.")
 
 
 async def _open_models(task: Task, models: Models) -> dict[str, Model]:
