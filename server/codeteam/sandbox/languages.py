@@ -136,6 +136,7 @@ def python_undefined(paths: Sequence[str]) -> tuple[str, ...]:
     return ("ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821,F822,F405,E9", "--", *paths)
 
 
+_NOT_TURNED = "Tests that pass are not run turned round: code that deceives them is not found out."
 _PYTHON = Language(
     tongue=TONGUES["python"],
     toolchain=PYTHON,
@@ -165,6 +166,7 @@ _JAVASCRIPT = Language(
     coverage=javascript.COVERAGE,
     lint_argvs=javascript.lint,
     tidy_argvs=javascript.tidy,
+    unmeasured=(_NOT_TURNED,),
 )
 LANGUAGES = {
     row.name: row
@@ -189,6 +191,7 @@ LANGUAGES = {
             unmeasured=(
                 "Modules that go.mod requires are not fetched: the code has the standard library.",
                 "Examples of a requirement are not run in Go.",
+                _NOT_TURNED,
             ),
         ),
         Language(
@@ -207,6 +210,7 @@ LANGUAGES = {
             unmeasured=(
                 "Scripts are parsed, not run, before they are tested.",
                 "Coverage of shell scripts is not measured, and examples of a requirement are not run for them.",
+                _NOT_TURNED,
             ),
         ),
     )
