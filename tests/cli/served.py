@@ -27,7 +27,8 @@ async def run_served(place: Place, replies: Mapping[str, Sequence[str]], *args: 
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         messages = server.requests[next(numbers)].body["messages"]  # answers begin in the order of the requests
-        role = next(role for role in replies if f"You are the {role} " in messages[0]["content"])
+        named = (role for role in replies if f"You are the {role} " in messages[0]["content"])
+        role = next(named, "selector")  # in a conversation, who chooses the next speaker is no role
         told[role].append(messages)
         await reply(replies[role][len(told[role]) - 1])(reader, writer)
 

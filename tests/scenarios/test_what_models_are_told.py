@@ -9,6 +9,7 @@ import pytest
 from tests.cli.command import APPROVED, Place, fence
 from tests.cli.served import run_served
 
+ROLES = ("architect", "developer", "tester", "reviewer")
 STUB = '''"""Prices."""
 
 from shop.money import cents
@@ -36,9 +37,7 @@ PLAN = """{approach}
 """
 
 
-@pytest.mark.docker
-async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = Place(tmp_path_factory.mktemp("told"))
+def shop(place: Place) -> Place:
     place.write("AGENTS.md", "House rule: never use regular expressions.\n")
     place.write(".env", "PASSWORD=hunter2\n")
     place.write("shop/__init__.py", "")
@@ -47,6 +46,12 @@ async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pyt
         '"""Money."""\n\n\ndef cents(amount: float) -> str:\n    """Two decimals."""\n    return f"{amount:.2f}"\n',
     )
     place.write("shop/prices.py", STUB)
+    return place
+
+
+@pytest.mark.docker
+async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = shop(Place(tmp_path_factory.mktemp("told")))
     replies = {
         "architect": [PLAN.format(approach="Use text_tools."), PLAN.format(approach="Use what the shop has.")],
         "developer": [fence("shop/prices.py", text) for text in (BROKEN, BROKEN + "\n# again\n", WITHOUT)],
@@ -77,3 +82,24 @@ async def test_each_role_is_told_what_it_needs_and_no_more(tmp_path_factory: pyt
     assert "No module named 'text_tools'" in told["architect"][1]  # but its author knows the history
     assert "the-implementation" in told["reviewer"][0]
     assert [len(told[role]) for role in ("architect", "developer", "tester", "reviewer")] == [2, 3, 1, 1]
+
+
+@pytest.mark.docker
+async def test_in_a_conversation_the_same_roles_are_told_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = shop(Place(tmp_path_factory.mktemp("conversation")))
+    replies = {
+        "selector": ["architect", "developer", "executor", "reviewer", "tester", "executor"],
+        "architect": [PLAN.format(approach="Use what the shop has.")],
+        "developer": [fence("shop/prices.py", WITHOUT)],
+        "tester": [fence("tests/test_prices.py", TESTS)],
+        "reviewer": [APPROVED],
+    }
+    served = await run_served(
+        place, replies, "run", "--file", "shop/prices.py:6-8", "--order", "conversation", "--json"
+    )
+    assert served.done.code == 0, served.done.err
+    told = {role: json.dumps(served.told[role], ensure_ascii=False) for role in ROLES}
+    assert 'return f\\"{amount:.2f}\\"' in told["developer"]
+    assert not any("{amount:.2f}" in told[role] for role in ("architect", "tester", "reviewer"))
+    assert {role for role in told if "never use regular expressions" in told[role]} == {"developer", "reviewer"}
+    assert "hunter2" not in "".join(told.values())

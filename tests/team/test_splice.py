@@ -13,7 +13,8 @@ from codeteam.domain.task import Intent, Task
 from codeteam.team import splice
 from codeteam.team.python_code import definitions
 from codeteam.team.replies import Fence, MalformedReply
-from codeteam.team.splice import OutOfScope, drafted_files, enclosing_names, is_large
+from codeteam.team.splice import OutOfScope, drafted_files, enclosing_names
+from codeteam.team.visible import is_large
 from tests.team.tasks import fence, plan_of, task_of
 
 STUB = '''\
@@ -173,7 +174,9 @@ def test_below_a_comment_in_a_long_file() -> None:
     inside = text.replace("# TODO", "if x1:\n    # TODO").replace("sum\n", "sum\n    pass\n")
     task = task_of(inside, at="TODO")
     assert one(task, "z = x1 + x2\n") == inside.replace("sum\n", "sum\n    z = x1 + x2\n")
-    assert one(task, inside.replace("x7 = 7", "x7 = 8")) == inside.replace("x7 = 7", "x7 = 8")
+    assert one(task, inside.replace("x477 = 477", "x477 = 8")) == inside.replace("x477 = 477", "x477 = 8")
+    with pytest.raises(OutOfScope, match="line 8, which was not shown"):
+        one(task, inside.replace("x7 = 7", "x7 = 8"))
 
 
 def test_large_by_length_of_lines() -> None:

@@ -24,24 +24,17 @@ from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
 from codeteam.team.code import code_of
 from codeteam.team.showing import balanced, clipped, contained, fence, hunks, joined, one_line, section
-from codeteam.team.splice import before_text, is_large
+from codeteam.team.visible import MOST_DOCUMENT, before_text, is_large, neighbours, window
 
 ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""
 
 _PART = re.compile(r"^# (system|example task|example reply)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _SPOKEN = re.compile(r"^# \((.+)\)[ \t]*$", re.MULTILINE)
-_WINDOW = 60
-"""Lines shown above and below the place in a document that is too long to be shown whole."""
 _REPEATED = 200
 """Lines of a selection that are shown once more by themselves."""
 
 # Characters of what is shown; a model's context is finite, and what comes from a workspace or a sandbox is not.
-_MOST_DOCUMENT = 120_000
-_MOST_NEIGHBOURS = 60_000
-_LARGEST_NEIGHBOUR = 200_000
-"""Longer files are not even looked into for their signatures."""
-_LEAST_ROOM = 500
 _MOST_INTERFACE = 30_000
 _MOST_RULES = 32_000
 _MOST_FEEDBACK = 16_000
@@ -144,7 +137,7 @@ def _rendered(task: Task, role: str, text: str) -> str:
 
 def architect_message(task: Task, history: Iterable[str] = ()) -> str:
     """For the architect: the requirement, the project, and what was tried when the team is stuck."""
-    parts = [_requirement(task), _document(task), _neighbours(task, whole=False), _project(task)]
+    parts = [_requirement(task), _document(task), _neighbours(task, bodies=False), _project(task)]
     tried = list(history)
     if tried:
         parts.append(
@@ -159,9 +152,8 @@ def architect_message(task: Task, history: Iterable[str] = ()) -> str:
 
 def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Feedback | None) -> str:
     """For the developer: everything needed to write, and what was wrong with the last draft."""
-    parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, whole=True)]
-    if task.rules:
-        parts.append(section("Rules of this project", balanced(clipped(task.rules, _MOST_RULES))))
+    parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, plan)]
+    parts.append(_rules(task))
     if task.dependencies or plan.dependencies:
         installed = dict.fromkeys((*task.dependencies, *plan.dependencies))
         parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
@@ -239,8 +231,7 @@ def reviewer_message(
     parts = [_requirement(task)]
     if plan and plan.criteria:
         parts.append(section("Acceptance criteria", "\n".join(f"- {one_line(item)}" for item in plan.criteria)))
-    if task.rules:
-        parts.append(section("Rules of this project", balanced(clipped(task.rules, _MOST_RULES))))
+    parts.append(_rules(task))
     parts.append(section("The code", "\n\n".join(_changed(task, file) for file in files)))
     if run is not None:
         output = run.stderr[-1500:] or run.stdout[-500:]
@@ -252,6 +243,17 @@ def reviewer_message(
     if said:
         parts.append(section("Linters say already (do not repeat)", "\n".join(said[:20])))
     return joined(parts)
+
+
+def for_one_role(task: Task, role: str) -> str:
+    """What the task has for a role and not for those it talks with, where all hear the same: in a conversation."""
+    if role == "developer":
+        return joined([_neighbours(task), _rules(task)])
+    return _rules(task) if role == "reviewer" else ""
+
+
+def _rules(task: Task) -> str:
+    return section("Rules of this project", balanced(clipped(task.rules, _MOST_RULES))) if task.rules else ""
 
 
 def _requirement(task: Task) -> str:
@@ -268,20 +270,16 @@ def _document(task: Task) -> str:
     if task.document is None or not task.document.text.strip():
         return ""
     lines = split_lines(task.document.text)
-    place = task.enclosing or task.selection
-    start, end = 1, len(lines)
-    if is_large(task):
-        start = max((place.start_line if place else 1) - _WINDOW, 1)
-        end = min((place.end_line if place else 1) + _WINDOW, len(lines))
-    shown = clipped("".join(lines[start - 1 : end]), _MOST_DOCUMENT)
+    span = window(task)
+    shown = clipped("".join(lines[span.start_line - 1 : span.end_line]), MOST_DOCUMENT)
     text = _fenced([SourceFile(task.document.path, shown)])
     if is_large(task):
-        text += f"\n(lines {start} to {end} of {len(lines)})"
+        text += f"\n(lines {span.start_line} to {span.end_line} of {len(lines)})"
     place = task.selection or task.enclosing
     if place and not _is_prose(task.document.path):
         selected = lines[place.start_line - 1 : place.end_line]
         text += f"\n\nIt is about lines {place.start_line} to {place.end_line}"
-        repeated = clipped("".join(selected).strip("\r\n"), _MOST_DOCUMENT)
+        repeated = clipped("".join(selected).strip("\r\n"), MOST_DOCUMENT)
         text += f":\n\n{fence(repeated)}" if len(selected) <= _REPEATED else "."
     return section("The document", text)
 
@@ -298,16 +296,8 @@ def _delivery(task: Task, plan: Plan) -> str:
     return section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
 
 
-def _neighbours(task: Task, *, whole: bool) -> str:
-    shown: list[SourceFile] = []
-    room = _MOST_NEIGHBOURS
-    for file in task.neighbours:
-        if len(file.text) > _LARGEST_NEIGHBOUR or room < _LEAST_ROOM:
-            continue
-        text = file.text if whole and len(file.text) <= room // 2 else code_of(file.path).signatures(file.text)
-        if text.strip() and len(text) <= room:
-            shown.append(SourceFile(file.path, text))
-            room -= len(text)
+def _neighbours(task: Task, plan: Plan | None = None, *, bodies: bool = True) -> str:
+    shown = [near.file for near in neighbours(task, plan, bodies=bodies)]
     return section("Other files of the project", _fenced(shown)) if shown else ""
 
 

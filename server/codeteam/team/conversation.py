@@ -22,9 +22,10 @@ from codeteam.domain.events import Drafted, Planned, Replied, SentBack, StepFini
 from codeteam.domain.evidence import Gate, RunResult, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Task
 from codeteam.models.catalog import Model
 from codeteam.models.steady import SteadyClient
-from codeteam.team import checks, context, replies, splice
+from codeteam.team import checks, context, replies, splice, visible
 from codeteam.team.bench import Bench, Verdict
 from codeteam.team.budget import Budget
 from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
@@ -117,7 +118,7 @@ class _Talk:
                 role,
                 self._voices[role],
                 description=_DESCRIPTIONS[role],
-                system_message=_with_example(context.prompt_of(self.bench.task, role)),
+                system_message=_system_message(self.bench.task, role),
             )
             for role in ("architect", "developer", "reviewer", "tester")
         ]
@@ -183,7 +184,8 @@ class _Talk:
             self.bench.plans += 1
             self.bench.record(Planned(self.plan, self.bench.plans))
         elif role == "developer":
-            files = splice.drafted_files(task, self.plan or default_plan(task), replies.fences(text))
+            plan = self.plan or default_plan(task)
+            files = splice.drafted_files(task, plan, replies.fences(text), shown=visible.seen(task))
             self.draft = Draft(self.draft.iteration + 1 if self.draft else 1, files)
             self.review = None
             self.bench.record(Drafted(self.draft))
@@ -255,11 +257,13 @@ class _Talk:
         return verdict(reply, checks.located(reply.findings, files)[0], static, counts)
 
 
-def _with_example(prompt: context.Prompt) -> str:
-    """In a conversation there are no earlier turns of one role's own: the example stands in the system prompt."""
-    return "\n\n".join(
-        [prompt.system, *(f"Example of the {speaker}'s turn:\n\n{text}" for speaker, text in prompt.turns)]
-    )
+def _system_message(task: Task, role: str) -> str:
+    """In a conversation there are no earlier turns of one role's own, nor messages to one role alone: the example, and
+    what of the task only this role is shown, stand in its system prompt.
+    """
+    prompt = context.prompt_of(task, role)
+    example = [f"Example of the {speaker}'s turn:\n\n{text}" for speaker, text in prompt.turns]
+    return "\n\n".join(filter(None, [prompt.system, *example, context.for_one_role(task, role)]))
 
 
 class _Speaker(AssistantAgent):

@@ -17,9 +17,9 @@ from codeteam.domain.task import Intent
 from codeteam.team import checks
 from codeteam.team.bench import Bench, Verdict, failed
 from codeteam.team.code import code_of
-from codeteam.team.splice import before_text
 from codeteam.team.stall import signature
 from codeteam.team.testing import SHOWN, arbitrated, asserted, believed_tests, run_tests, score, tail, try_tests
+from codeteam.team.visible import before_text
 
 
 async def judge(bench: Bench, draft: Draft) -> Verdict:

@@ -27,8 +27,8 @@ from codeteam.team.crew import Record, assemble
 from codeteam.team.executor import Executor, examples_of
 from codeteam.team.failing import with_failing_tests
 from codeteam.team.pipeline import pipeline
-from codeteam.team.splice import before_text
 from codeteam.team.suggestions import with_tried_suggestions
+from codeteam.team.visible import before_text
 
 _BOLD = 0.7
 """Temperature of a weak developer's further samples: pass@5 was measured there."""

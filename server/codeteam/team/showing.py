@@ -68,8 +68,13 @@ def _plain(text: str) -> str:
 def clipped(text: str, most: int) -> str:
     if len(text) <= most:
         return text
-    half = most // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    head, tail = halves(text, most)
+    return f"{head}\n… {len(text) - len(head) - len(tail)} characters left out …\n{tail}"
+
+
+def halves(text: str, most: int) -> tuple[str, str]:
+    """Beginning and end of a text that is longer than `most`, as they are shown."""
+    return text[: most // 2], text[-(most // 2) :]
 
 
 def one_line(text: str, most: int = _LONGEST_LINE) -> str:

@@ -21,11 +21,7 @@ from codeteam.team.elision import elided
 from codeteam.team.layout import fitted, keep_layout, unit_of
 from codeteam.team.placing import put_below, put_over
 from codeteam.team.replies import Fence, MalformedReply, safe_path
-
-WHOLE_FILE_LINES = 300
-"""Documents longer than this are not sent and returned whole: only the enclosing definition is."""
-_WHOLE_FILE_CHARACTERS = 40_000
-"""The same, for documents of few but long lines."""
+from codeteam.team.visible import before_text, is_large, seen, unseen_change
 
 _PROSE = (".md", ".markdown", ".txt", ".rst")
 _SHELL = ("bash", "sh", "shell", "console", "zsh", "text", "txt", "output", "json", "toml", "yaml", "ini")
@@ -44,24 +40,22 @@ class OutOfScope(ValueError):
     """A reply that would change what the task does not allow; the message is fit for the developer."""
 
 
-def is_large(task: Task) -> bool:
-    """Whether the document is too long to be returned whole."""
-    if task.document is None:
-        return False
-    text = task.document.text
-    return len(text) > _WHOLE_FILE_CHARACTERS or len(split_lines(text)) > WHOLE_FILE_LINES
-
-
-def drafted_files(task: Task, plan: Plan, fences: tuple[Fence, ...]) -> tuple[SourceFile, ...]:
+def drafted_files(
+    task: Task, plan: Plan, fences: tuple[Fence, ...], *, shown: frozenset[str] | None = None
+) -> tuple[SourceFile, ...]:
     """The developer's fences as whole files.
+
+    Args:
+        shown: paths whose whole text the developer was shown, where that is not what the plan makes of it.
 
     Raises:
         MalformedReply: no code, a block without a path where several are possible, code that is cut short.
-        OutOfScope: a path outside the workspace, or a file that the task did not give.
+        OutOfScope: a path outside the workspace, or over code that was not shown.
     """
     written: dict[str, list[str]] = {}
+    shown = seen(task, plan) if shown is None else shown
     for fence in _with_paths(task, plan, fences):
-        path = _allowed(task, plan, fence.path)
+        path = _allowed(task, plan, fence.path, shown)
         left = elided(fence.text, before=before_text(task, path) or "") if not path.endswith(_PROSE) else ""
         if left:
             raise MalformedReply(
@@ -119,22 +113,21 @@ def _one_of(path: str, texts: list[str]) -> str:
     return whole[-1]
 
 
-def _allowed(task: Task, plan: Plan, name: str) -> str:
+def _allowed(task: Task, plan: Plan, name: str, shown: frozenset[str]) -> str:
     try:
         path = safe_path(name)
     except MalformedReply as error:
         raise OutOfScope(str(error)) from error
     planned = {file.path for file in plan.files}
-    given = {file.path for file in task.neighbours} | ({task.document.path} if task.document else set())
     if task.intent is Intent.DOCUMENT and task.document and path != task.document.path:
         raise OutOfScope(f"Only {task.document.path} may change; you wrote {path}.")
     if task.document and path == task.document.path and path.lower().endswith(_PROSE) and path not in planned:
         raise OutOfScope(f"{path} is the requirement, which stays as it is. Write only the code.")
     if is_test(path) and path not in planned and not (task.document and path == task.document.path):
         raise OutOfScope(f"{path} is a test file; the tester writes those. Write only the code.")
-    if path in given:
+    if path in shown:
         return path
-    if (other := _in_the_way(path, (*task.listing, *given))) and other == path:
+    if (other := _in_the_way(path, (*task.listing, *task.texts))) and other == path:
         raise OutOfScope(f"{path} exists in the workspace and was not shown to you, so it may not be replaced.")
     if other:
         raise OutOfScope(f"{path} cannot be written: {other} is in its way. Choose another path.")
@@ -165,6 +158,11 @@ def _placed(task: Task, path: str, text: str) -> str:
         raise OutOfScope(
             f"Your {path} no longer has {', '.join(lost[:8])}. Return the whole file with the rest unchanged."
         )
+    if task.document and path == task.document.path and (line := unseen_change(task, whole)):
+        raise OutOfScope(
+            f"Your {path} changes line {line}, which was not shown to you. "
+            "Return only the definition that was asked for; the rest stays as it is."
+        )
     return keep_layout(before, whole, blanks=not _mentions(task, "whitespace", "W291", "W293"))
 
 
@@ -193,13 +191,6 @@ def _lost(task: Task, path: str, before: str, whole: str) -> list[str]:
 def _mentions(task: Task, *words: str) -> bool:
     said = " ".join([task.requirement, *(f"{item.rule} {item.message}" for item in task.complaints)]).lower()
     return any(word.lower() in said for word in words)
-
-
-def before_text(task: Task, path: str) -> str | None:
-    """A file's text before the job; None for a new file."""
-    if task.document and task.document.path == path:
-        return task.document.text
-    return next((file.text for file in task.neighbours if file.path == path), None)
 
 
 def _is_whole(task: Task, document: str, text: str) -> bool:
