@@ -103,3 +103,18 @@ async def test_in_a_conversation_the_same_roles_are_told_the_same(tmp_path_facto
     assert not any("{amount:.2f}" in told[role] for role in ("architect", "tester", "reviewer"))
     assert {role for role in told if "never use regular expressions" in told[role]} == {"developer", "reviewer"}
     assert "hunter2" not in "".join(told.values())
+
+
+@pytest.mark.docker
+async def test_the_team_is_told_what_is_missing_where_its_code_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = shop(Place(tmp_path_factory.mktemp("missing")))
+    place.write(".gitignore", "_version.py\n")
+    place.write("shop/_version.py", "version = 'hidden'\n")
+    place.write("shop/__init__.py", "from shop._version import version\n")
+    replies = {"architect": [PLAN.format(approach="Go.")], "developer": [fence("shop/prices.py", WITHOUT)]}
+    served = await run_served(place, replies, "run", "--file", "shop/prices.py:6-8", "--require", "draft", "--json")
+    assert served.done.code == 1
+    for role in replies:
+        [told] = (json.dumps(messages) for messages in served.told[role])
+        assert "shop/_version.py: a .gitignore leaves it out" in told, role
+        assert "hidden" not in told

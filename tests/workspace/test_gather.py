@@ -247,19 +247,58 @@ def test_links_out_are_left_out_and_links_to_secrets_too(tmp_path: Path) -> None
 
 
 def test_neighbours_are_bounded(tmp_path: Path) -> None:
-    names = [f"m{index:03}" for index in range(60)]
+    names = [f"m{index:03}" for index in range(130)]
     make(tmp_path, {f"{name}.py": f"# {'x' * 20_000}\n" for name in names})
-    make(tmp_path, {"huge.py": "#" * 70_000, "doc.py": "import huge\n" + "".join(f"import {name}\n" for name in names)})
+    make(
+        tmp_path, {"huge.py": "#" * 500_000, "doc.py": "import huge\n" + "".join(f"import {name}\n" for name in names)}
+    )
     task = gather(tmp_path, "doc.py")
-    assert "huge.py" not in paths(task)
-    assert paths(task) == [f"{name}.py" for name in names[:9]]
-    assert sum(len(file.text.encode()) for file in task.neighbours) <= 200_000
+    assert paths(task) == [f"{name}.py" for name in names[:49]]
+    assert sum(len(file.text.encode()) for file in task.neighbours) <= 1_000_000
+    assert dict(task.left_out)["huge.py"] == "it is larger than 400 kB, or no text in UTF-8"
+    assert dict(task.left_out)["m049.py"] == "the code leans on more than a job carries"
+    assert len(task.left_out) == 20
     make(tmp_path, {f"{name}.py": "x = 1\n" for name in names})
-    assert len(paths(gather(tmp_path, "doc.py"))) == 20
+    assert len(paths(gather(tmp_path, "doc.py"))) == 100
+
+
+def test_what_is_imported_and_left_out_is_told_with_its_reason_and_without_its_content(tmp_path: Path) -> None:
+    secret = "ghp_" + "a" * 36
+    (tmp_path / "elsewhere").mkdir()
+    make(tmp_path / "elsewhere", {"far.py": "x = 1\n"})
+    root = make(
+        tmp_path / "root",
+        {
+            ".gitignore": "_version.py\ngenerated/\n",
+            "src/pkg/__init__.py": "from ._version import version\n",
+            "src/pkg/_version.py": "version = 'hidden'\n",
+            "src/pkg/api.py": "import secrets, venv, generated.wire_pb2, far\nfrom pkg import keys, secrets_of\n",
+            "src/pkg/keys.py": f"KEY = '{secret}'\n",
+            "src/pkg/secrets_of.py": "",
+            "generated/wire_pb2.py": "hidden = 1\n",
+            "secrets/__init__.py": "",
+            "venv/__init__.py": "",
+        },
+    )
+    (root / "far.py").symlink_to(tmp_path / "elsewhere/far.py")
+    (root / "src/pkg/keys.bin.py").write_bytes(b"\0")
+    task = gather(root, "src/pkg/api.py")
+    assert dict(task.left_out) == {
+        "src/pkg/_version.py": "a .gitignore leaves it out",
+        "src/pkg/keys.py": "there is something in it that looks like a secret",
+        "generated/wire_pb2.py": "a .gitignore leaves it out",
+        "secrets/__init__.py": "its name is that of a file with secrets",
+        "far.py": "it is a link that leads out of the workspace",
+    }
+    assert len(task.notes) == 5
+    assert any("src/pkg/_version.py is imported but no part of the job: a .gitignore" in note for note in task.notes)
+    said = Codec().encode_task(task)
+    assert secret not in said
+    assert "hidden" not in said
 
 
 def test_the_documents_tests_and_their_setup_come_even_when_there_is_no_room(tmp_path: Path) -> None:
-    names = [f"m{index:03}" for index in range(30)]
+    names = [f"m{index:03}" for index in range(130)]
     make(tmp_path, {f"{name}.py": "x = 1\n" for name in names})
     make(
         tmp_path,
@@ -271,7 +310,7 @@ def test_the_documents_tests_and_their_setup_come_even_when_there_is_no_room(tmp
         },
     )
     found = paths(gather(tmp_path, "doc.py"))
-    assert len(found) == 20
+    assert len(found) == 100
     assert {"tests/conftest.py", "tests/unit/test_doc.py"} <= set(found)
     assert "tests/unit/test_other.py" not in found
 

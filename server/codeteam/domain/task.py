@@ -48,6 +48,8 @@ class Task:
     """The definition around the selection or cursor, decorators included."""
     neighbours: tuple[SourceFile, ...] = ()
     """Files of the workspace that the document leans on, nearest first."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Paths of files that the code imports and the task does not carry, each with the reason."""
     listing: tuple[str, ...] = ()
     """Paths that exist in the workspace (bounded): nothing new may collide with them."""
     tests_folder: str = "tests"

@@ -137,7 +137,7 @@ def _rendered(task: Task, role: str, text: str) -> str:
 
 def architect_message(task: Task, history: Iterable[str] = ()) -> str:
     """For the architect: the requirement, the project, and what was tried when the team is stuck."""
-    parts = [_requirement(task), _document(task), _neighbours(task, bodies=False), _project(task)]
+    parts = [_requirement(task), _document(task), _neighbours(task, bodies=False), _project(task), _left_out(task)]
     tried = list(history)
     if tried:
         parts.append(
@@ -153,7 +153,7 @@ def architect_message(task: Task, history: Iterable[str] = ()) -> str:
 def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Feedback | None) -> str:
     """For the developer: everything needed to write, and what was wrong with the last draft."""
     parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, plan)]
-    parts.append(_rules(task))
+    parts += [_left_out(task), _rules(task)]
     if task.dependencies or plan.dependencies:
         installed = dict.fromkeys((*task.dependencies, *plan.dependencies))
         parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
@@ -248,7 +248,7 @@ def reviewer_message(
 def for_one_role(task: Task, role: str) -> str:
     """What the task has for a role and not for those it talks with, where all hear the same: in a conversation."""
     if role == "developer":
-        return joined([_neighbours(task), _rules(task)])
+        return joined([_neighbours(task), _left_out(task), _rules(task)])
     return _rules(task) if role == "reviewer" else ""
 
 
@@ -308,6 +308,15 @@ def _project(task: Task) -> str:
     if task.dependencies:
         parts.append("Declared packages: " + ", ".join(one_line(name, 200) for name in task.dependencies))
     return section("The project", "\n\n".join(parts)) if parts else ""
+
+
+def _left_out(task: Task) -> str:
+    if not task.left_out:
+        return ""
+    lines = [f"- {one_line(path)}: {reason}" for path, reason in task.left_out]
+    return section(
+        "Files that are missing where the code is run", "\n".join([*lines, "\nDo not import or replace them."])
+    )
 
 
 def _design(plan: Plan, *, criteria: bool = True) -> str:

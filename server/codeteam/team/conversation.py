@@ -25,7 +25,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.models.catalog import Model
 from codeteam.models.steady import SteadyClient
-from codeteam.team import checks, context, replies, splice, visible
+from codeteam.team import checks, context, missing, replies, splice, visible
 from codeteam.team.bench import Bench, Verdict
 from codeteam.team.budget import Budget
 from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
@@ -204,6 +204,10 @@ class _Talk:
             if problems:
                 return "; ".join(f"{problem.requirement}: {problem.message}" for problem in problems)
         run = await self.bench.executor.run(self.draft.iteration, self.draft.files)
+        if why := missing.cause(self.bench.task, run):
+            await self._judged()
+            self.done = True  # no draft can help
+            return why
         if not run.ok:
             return f"The code does not run.\n\n{run.stderr[-2000:]}"
         if self.review is None:

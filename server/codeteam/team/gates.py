@@ -14,7 +14,7 @@ from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.languages import TONGUES, tongue_of
 from codeteam.domain.settings import Quality
 from codeteam.domain.task import Intent
-from codeteam.team import checks
+from codeteam.team import checks, missing
 from codeteam.team.bench import Bench, Verdict, failed
 from codeteam.team.code import code_of
 from codeteam.team.stall import signature
@@ -32,7 +32,7 @@ async def judge(bench: Bench, draft: Draft) -> Verdict:
     bench.keep(Verdict(draft, (), findings=bench.dependency_findings))
     feedback = _scope(bench, draft, gates) or await _run(bench, draft, gates)
     verdict = bench.keep(Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback))
-    if feedback:
+    if feedback or not gates[-1].passed:
         return verdict
     feedback = await _examples(bench, draft, gates)
     verdict = bench.keep(Verdict(draft, tuple(gates), findings=bench.dependency_findings, feedback=feedback))
@@ -73,6 +73,9 @@ async def _run(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None
         said.append("it runs" if run.ok else how_it_ended(run))
     if run.ok:
         gates.append(Gate("run", True, bench.executor.how_it_runs))
+        return None
+    if why := missing.cause(bench.task, run):
+        gates.append(Gate("run", False, why))
         return None
     text = f"The code does not run: {how_it_ended(run)}.\n\n{tail(run.stderr or run.stdout)}"
     return failed(gates, "run", text, how_it_ended(run))
@@ -157,7 +160,7 @@ def _review_detail(review: Review, errors: bool) -> str:
 async def judge_tests(bench: Bench, draft: Draft) -> Verdict:
     """For tests alone: they must be able to fail, and pass on the code as it is, unless the code is wrong."""
     gates: list[Gate] = []
-    if await _run(bench, draft, gates):
+    if await _run(bench, draft, gates) or not gates[-1].passed:
         return Verdict(draft, tuple(gates))
     tests = await believed_tests(bench, draft)
     if tests is None:

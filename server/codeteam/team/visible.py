@@ -22,6 +22,7 @@ MOST_DOCUMENT = 120_000
 """Characters of a document that are shown."""
 _MOST_NEIGHBOURS = 60_000
 """Characters of all neighbours together."""
+_NEIGHBOURS_SHOWN = 20
 _LARGEST_NEIGHBOUR = 200_000
 """Longer files are not even looked into for their signatures."""
 _LEAST_ROOM = 500
@@ -66,15 +67,16 @@ def neighbours(task: Task, plan: Plan | None = None, *, bodies: bool = True) -> 
     Without `bodies` it is their signatures alone: what is shown to all but the developer.
     """
     planned = {file.path for file in plan.files} if plan else set()
-    room = _MOST_NEIGHBOURS
+    room, places = _MOST_NEIGHBOURS, _NEIGHBOURS_SHOWN
     for file in sorted(task.neighbours, key=lambda file: file.path not in planned):
-        if len(file.text) > _LARGEST_NEIGHBOUR or room < _LEAST_ROOM:
+        if len(file.text) > _LARGEST_NEIGHBOUR or room < _LEAST_ROOM or not places:
             continue
         whole = bodies and len(file.text) <= (room if file.path in planned else room // 2)
         text = file.text if whole else code_of(file.path).signatures(file.text)
         if text.strip() and len(text) <= room:
             yield Neighbour(SourceFile(file.path, text), whole)
             room -= len(text)
+            places -= 1
 
 
 def seen(task: Task, plan: Plan | None = None) -> frozenset[str]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pathspec import GitIgnoreSpec
 
-from codeteam.workspace.reading import inside, is_plain, read_text
+from codeteam.workspace.reading import inside, is_plain, mode, read_text
 from codeteam.workspace.secret_looking import secret_by_content, secret_by_name
 
-FILE_LIMIT = 60 * 1000
-"""Bytes of a file that is shown to the team; what is larger is left out."""
-_NEVER = frozenset(
+FILE_LIMIT = 400_000
+"""Bytes of a file that is read; what is larger is left out."""
+NEVER = frozenset(
     {
         ".git", ".hg", ".svn", ".jj", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".nox", ".mypy_cache",
         ".pytest_cache", ".ruff_cache", ".hypothesis", ".eggs", ".idea", ".codeteam", "site-packages",
@@ -47,6 +49,14 @@ _Rules = list[tuple[re.Pattern[str], bool]]
 """The last pattern of the file first; True for one that ignores, False for an exception."""
 
 
+class Paths(Protocol):
+    """What there is to be found."""
+
+    def has(self, path: str) -> bool: ...
+
+    def has_folder(self, path: str) -> bool: ...
+
+
 class Folder:
     """What may be read of one workspace. Nothing here raises; what cannot or may not be read is simply not there."""
 
@@ -74,6 +84,26 @@ class Folder:
         if (path, limit) not in self._texts:
             self._texts[path, limit] = self._read(path, limit)
         return self._texts[path, limit]
+
+    def reason(self, path: str, limit: int = FILE_LIMIT) -> str:
+        """Why a file that is there has no text here, never what is in it; empty when it has, or is not there."""
+        real = inside(self.root, path)
+        if path not in self._buffers and not stat.S_ISREG(mode(self.root / path)):
+            return ""
+        if path not in self._buffers and real is None:
+            return "it is a link that leads out of the workspace"
+        if secret_by_name(path):
+            return "its name is that of a file with secrets"
+        if self._late():
+            return "there was no time left to look at it"
+        if not self.has(path):
+            return "a .gitignore leaves it out" if self._is_ignored(path) else "it is out of what is looked at"
+        if self.text(path, limit) is not None:
+            return ""
+        text = self._buffers.get(path) or (read_text(real, limit) if real else None)
+        if text is not None and secret_by_content(text):
+            return "there is something in it that looks like a secret"
+        return f"it is larger than {limit // 1000} kB, or no text in UTF-8"
 
     def has(self, path: str) -> bool:
         """Whether there is such a file and it may be shown, by its name."""
@@ -164,7 +194,7 @@ class Folder:
             parent, _, name = folder.rpartition("/")
             self._shut[folder] = (
                 folder.count("/") >= self._deepest
-                or name in _NEVER
+                or name in NEVER
                 or len(name) > _LONGEST_NAME
                 or not is_plain(folder)
                 or secret_by_name(f"{folder}/x")
@@ -195,6 +225,11 @@ class Folder:
             return decision is True
         finally:
             self._matching -= time.thread_time() - begun
+
+    def _is_ignored(self, path: str) -> bool:
+        parts = path.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        return self._ignored(path, path) or any(self._ignored(folder, f"{folder}/") for folder in above)
 
     def _is_open(self, path: str, shape: str) -> bool:
         return path in self._buffers if shape == path else any(name.startswith(shape) for name in self._buffers)

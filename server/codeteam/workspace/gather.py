@@ -22,6 +22,7 @@ from codeteam.workspace.manifests import declared, manifests
 from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
 from codeteam.workspace.reading import is_plain, lines_of
+from codeteam.workspace.withheld import left_out, told
 
 _RULES_READ = 1024 * 1024
 _RULES_LIMIT = 32 * 1024
@@ -118,21 +119,26 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     pyproject = read_pyproject(folder)
     listing = folder.listing(_LISTED)
     tests = tests_folder(folder, pyproject, path, listing)
-    resolver = Resolver(folder, source_roots(pyproject))
+    roots = source_roots(pyproject)
+    resolver = Resolver(folder, roots)
     near = _mentioned(task, resolver, listing)
     if document is None or is_prose(path):
         near += _packages(listing, tests)
     if tongue.name == "go":
         near += package_files(folder, path, task.requirement, listing)
     kept = [*tests_of(path, tests, listing), *manifests(tongue.name, path, listing)]
+    needed = needed_files(folder, resolver, document, near, kept)
+    importing = [(file.path, file.text) for file in (*((document,) if document else ()), *needed.files)]
+    without = left_out(folder, roots, importing, [file.path for file in needed.files], needed.unread)
     return replace(
         task,
-        neighbours=needed_files(folder, resolver, document, near, kept),
+        neighbours=needed.files,
+        left_out=without,
         listing=listing,
         tests_folder=tests,
         rules=_rules(folder),
         dependencies=declared(tongue.name, folder, pyproject, listing),
-        notes=(*task.notes, *folder.unreadable()),
+        notes=(*task.notes, *folder.unreadable(), *(told(name, reason) for name, reason in without)),
     )
 
 

@@ -11,12 +11,13 @@ from pathlib import PurePosixPath
 
 from codeteam.domain.source import SourceFile
 from codeteam.workspace.definitions import is_python, parse
-from codeteam.workspace.folder import Folder
+from codeteam.workspace.folder import Folder, Paths
 from codeteam.workspace.named_files import named_by
 
-_FILES = 20
-_BYTES = 200_000
-_LOOKED_AT = 120
+_FILES = 100
+_BYTES = 1_000_000
+"""Of the files that a task carries to the sandbox; what a prompt has room for is another matter (`team/visible.py`)."""
+_LOOKED_AT = 200
 _PER_FILE = 200
 _LONGEST_LINE = 500
 """Characters of a line that may be an import, where the file does not parse."""
@@ -25,6 +26,16 @@ _IMPORT_LINE = re.compile(  # repeats are bounded, for the text may be anything
     r"from[ \t]{1,20}(\.{0,20}\w[\w.]{0,200}|\.{1,20})[ \t]{1,20}import[ \t]{1,20}\(?([\w ,*\t]{0,500})"
     r"|import[ \t]{1,20}([\w., \t]{1,500}))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a document leans on."""
+
+    files: tuple[SourceFile, ...]
+    """Nearest first."""
+    unread: tuple[str, ...]
+    """Paths of those that could not be had: they may not be read, or there is no room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Import:
 class Resolver:
     """Finds the files behind import statements, as Python would with these source roots on its path."""
 
-    def __init__(self, folder: Folder, roots: Sequence[str]) -> None:
+    def __init__(self, folder: Paths, roots: Sequence[str]) -> None:
         self._folder = folder
         self._roots = tuple(dict.fromkeys(roots))
 
@@ -116,8 +127,8 @@ def imports_of(text: str) -> list[Import]:
 
 def needed_files(
     folder: Folder, resolver: Resolver, document: SourceFile | None, near: Sequence[str], tests: Sequence[str]
-) -> tuple[SourceFile, ...]:
-    """Files the document leans on, nearest first: what it imports and what that imports, within bounds.
+) -> Needed:
+    """Files the document leans on: what it imports and what that imports, within bounds.
 
     Args:
         near: paths that count as being as near as the document's own imports.
@@ -132,19 +143,22 @@ def needed_files(
     kept = [path for path in dict.fromkeys(tests) if document is None or path != document.path]
     queue = deque(dict.fromkeys((*first[: _FILES * 2], *near, *kept)))
     shelf = _Shelf(folder, reserved=kept)
-    seen = {document.path} if document is not None else set[str]()
+    seen = dict.fromkeys([document.path] if document is not None else [])
     while queue and len(seen) < _LOOKED_AT:
         path = queue.popleft()
         if path in seen:
             continue
-        seen.add(path)
+        seen[path] = None
         text = shelf.take(path)
         if text and is_python(path):
             queue += resolver.imported_by(path, text)
             queue += resolver.around(path)
         elif text:
             queue += named_by(folder, path, text)
-    return shelf.files()
+    unread = [
+        path for path in (*seen, *queue) if path not in shelf.paths and (document is None or path != document.path)
+    ]
+    return Needed(shelf.files(), tuple(dict.fromkeys(unread)))
 
 
 class _Shelf:
@@ -153,6 +167,7 @@ class _Shelf:
     def __init__(self, folder: Folder, *, reserved: Sequence[str]) -> None:
         self._folder = folder
         self._files: list[SourceFile] = []
+        self.paths: set[str] = set()
         # room for the tests first: were they left out, they would be overwritten
         self._reserved = {path: len((folder.text(path) or "").encode("utf-8", "replace")) for path in reserved}
         self._count = _FILES - len(self._reserved)
@@ -169,6 +184,7 @@ class _Shelf:
             self._count -= 1
             self._room -= size
         self._files.append(SourceFile(path, text))
+        self.paths.add(path)
         return text
 
     def files(self) -> tuple[SourceFile, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from codeteam.domain.languages import tongue_of
-from codeteam.workspace.folder import Folder
+from codeteam.workspace.folder import Paths
 from codeteam.workspace.reading import is_plain
 
 _LONGEST = 500_000
@@ -16,14 +16,14 @@ _NODE = re.compile(r"""\b(?:from|import|require)\s{0,5}\(?\s{0,5}["'](\.{1,2}/[^
 _NODE_ENDINGS = ("", ".js", ".ts", ".mjs", ".mts", ".cjs", ".cts", ".json", "/index.js", "/index.ts")
 
 
-def named_by(folder: Folder, path: str, text: str) -> Iterator[str]:
+def named_by(folder: Paths, path: str, text: str) -> Iterator[str]:
     """Paths of files of the workspace that a file imports by their names, in order of appearance."""
     tongue = tongue_of(path)
     if tongue is not None and tongue.name in ("javascript", "typescript"):
         yield from _of_node(folder, path, text[:_LONGEST])
 
 
-def _of_node(folder: Folder, path: str, text: str) -> Iterator[str]:
+def _of_node(folder: Paths, path: str, text: str) -> Iterator[str]:
     home = posixpath.dirname(path)
     for match in _NODE.finditer(text):
         stem = posixpath.normpath(posixpath.join(home, match[1]))

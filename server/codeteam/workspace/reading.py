@@ -44,6 +44,14 @@ def read_text(path: Path, limit: int) -> str | None:
         return None
 
 
+def mode(path: Path) -> int:
+    """The mode of what a path leads to, links followed; 0 where there is nothing, or it cannot be known."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
 def inside(root: Path, path: str) -> Path | None:
     """Where a relative path really leads, links followed; None when that is not below `root`, or not there.
 
