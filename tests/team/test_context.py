@@ -393,3 +393,18 @@ def test_no_message_leaves_a_fence_open(requirement: str, code: str, rules: str,
         context.reviewer_message(task, plan, draft.files, RunResult(("x",), 0, said, ""), []),
     ):
         fences(message)
+
+
+def test_the_developer_is_told_how_much_of_each_file_to_return() -> None:
+    def said(lines: int) -> str:
+        near = SourceFile("near.py", "x = 1\n" * lines)
+        task = task_of("import near\n", neighbours=(near,), listing=("app.py", "near.py"))
+        return context.developer_message(task, plan_of("near.py", "new.py"), None, None).partition("# Files to write")[
+            2
+        ]
+
+    assert "near.py exists: whatever the requirement does not touch stays" in said(300)
+    assert "near.py is long: write only the definitions that change or are new" in said(301)
+    assert "near.py is too long to be shown, and stays as it is" in said(12_000)
+    assert "`near.py`" not in said(12_000)
+    assert all("`new.py`" in said(lines) for lines in (300, 301, 12_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -24,7 +24,7 @@ from codeteam.domain.task import Intent, Task
 from codeteam.team import python_code
 from codeteam.team.code import code_of
 from codeteam.team.showing import balanced, clipped, contained, fence, hunks, joined, one_line, section
-from codeteam.team.visible import MOST_DOCUMENT, before_text, is_large, neighbours, window
+from codeteam.team.visible import MOST_DOCUMENT, before_text, is_large, is_long, neighbours, seen, window
 
 ROLES = ("architect", "developer", "reviewer", "tester", "arbiter")
 """The prompt files; the arbiter is the tester asked about a failing test."""
@@ -158,7 +158,7 @@ def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Fee
         installed = dict.fromkeys((*task.dependencies, *plan.dependencies))
         parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
     if draft and feedback:
-        parts.append(section("Your last draft", _fenced(draft.files if not is_large(task) else _shown(task, draft))))
+        parts.append(section("Your last draft", _fenced(_shown(task, draft))))
     if feedback:
         said = contained(clipped(feedback.text, _MOST_FEEDBACK))
         parts.append(section(f"It was sent back ({feedback.gate})", said))
@@ -285,15 +285,27 @@ def _document(task: Task) -> str:
 
 
 def _delivery(task: Task, plan: Plan) -> str:
-    if is_large(task) and task.document:
+    if task.document and is_large(task) and (task.enclosing or task.selection):
         what = "Only the definition that was asked for, with any import it needs above it."
         if not task.enclosing:
             what = "Only the new code; it is placed below the lines that were selected."
         return section("Files to write", f"`{task.document.path}`\n\nThe file is long. {what}")
+    shown = seen(task, plan)
     paths = [file.path for file in plan.files if not is_test(file.path)]
-    known = [path for path in paths if before_text(task, path) is not None]
-    kept = f"\n\n{', '.join(known)} exists: whatever the requirement does not touch stays as it is." if known else ""
-    return section("Files to write", ", ".join(f"`{path}`" for path in paths) + kept)
+    unseen = [path for path in paths if path not in shown and before_text(task, path) is not None]
+    known = [path for path in paths if path in shown]
+    long = [path for path in known if path.endswith(".py") and is_long(before_text(task, path) or "")]
+    said = [", ".join(f"`{path}`" for path in paths if path not in unseen)]
+    if short := [path for path in known if path not in long]:
+        said.append(f"{', '.join(short)} exists: whatever the requirement does not touch stays as it is.")
+    if long:
+        said.append(
+            f"{', '.join(long)} is long: write only the definitions that change or are new, each of them whole, "
+            "with any import they need. They are put into their places; the rest of the file stays as it is."
+        )
+    if unseen:
+        said.append(f"{', '.join(unseen)} is too long to be shown, and stays as it is: do without a change of it.")
+    return section("Files to write", joined(said))
 
 
 def _neighbours(task: Task, plan: Plan | None = None, *, bodies: bool = True) -> str:
@@ -366,14 +378,15 @@ def _without_code(failures: str) -> str:
     return "\n".join(kept)
 
 
-def _shown(task: Task, draft: Draft) -> list[SourceFile]:
-    """Of a long document only what the draft changed."""
-    shown = []
+def _shown(task: Task, draft: Draft) -> Iterator[SourceFile]:
+    """The draft's files; of a long one only what the draft changed."""
     for file in draft.files:
         before = before_text(task, file.path)
-        added = [line for mark, line in hunks(before, file.text) if mark in " +"] if before is not None else [file.text]
-        shown.append(SourceFile(file.path, "".join(added)))
-    return shown
+        if before is None or not is_long(before):
+            yield file
+        else:
+            added = [line for mark, line in hunks(before, file.text) if mark in " +"]
+            yield SourceFile(file.path, "".join(added))
 
 
 def _changed(task: Task, file: SourceFile) -> str:

@@ -27,9 +27,9 @@ def put_over(document: str, place: Span, block: str, *, decorators: bool = True)
 
     With `decorators`, those of the definition stay when the block has none. New lines end in a line feed.
     """
-    edits = Edits(_ended(split_lines(document)))
+    edits = Edits(ended(split_lines(document)))
     tree, unit = parse(document), unit_of(document)
-    parts = _Parts.of(fitted(_trimmed(block), "", unit))
+    parts = Parts.of(fitted(trimmed(block), "", unit))
     chain = _chain(tree, place) if tree and parts else []
     while tree and parts and chain:
         if found := parts.take(chain):
@@ -47,11 +47,11 @@ def put_below(document: str, line: int, block: str) -> str:
 
     0 stands for the end of the document.
     """
-    lines = _ended(split_lines(document))
+    lines = ended(split_lines(document))
     edits = Edits(lines)
     unit = unit_of(document)
     indent, gap = ("", "\n\n") if not line else (_indent_below(lines, line, unit), "")
-    imports, code = _without_imports(fitted(_trimmed(block), "", unit))
+    imports, code = _without_imports(fitted(trimmed(block), "", unit))
     at = line or len(lines)
     edits.add_imports(parse(document), imports)
     following = next((solid for solid in lines[at : at + 1] if solid.strip()), "")
@@ -64,21 +64,21 @@ def put_below(document: str, line: int, block: str) -> str:
 
 def _put_as_it_is(edits: Edits, place: Span, block: str, unit: str) -> None:
     """Where no tree tells more: the block at the indentation of the lines it replaces, its imports on top."""
-    imports, code = _without_imports(fitted(_trimmed(block), "", unit))
+    imports, code = _without_imports(fitted(trimmed(block), "", unit))
     edits.add_imports(parse("".join(edits.lines)), imports)
     first = edits.lines[place.start_line - 1] if place.start_line <= len(edits.lines) else ""
     edits.replaced[place.start_line] = (place.end_line, fitted(code, indent_of(first), unit))
 
 
 @dataclass(slots=True)
-class _Parts:
-    """A block's statements with the comments above them."""
+class Parts:
+    """A block's statements with the comments above them; a docstring is none of them."""
 
     imports: list[ast.stmt]
     others: list[tuple[ast.stmt, str]]
 
     @classmethod
-    def of(cls, code: str) -> _Parts | None:
+    def of(cls, code: str) -> Parts | None:
         tree = parse(code)
         if tree is None:
             return None
@@ -105,12 +105,12 @@ class _Parts:
         ]
         if same:
             # Of several (overloads, a property's parts) the one that has the same decorators.
-            index = next((one for one in same if _marks(self.others[one][0]) == _marks(chain[-1])), same[0])
+            index = next((one for one in same if marks(self.others[one][0]) == marks(chain[-1])), same[0])
             return _Found(self.others.pop(index)[1], index)
         for index, (node, text) in enumerate(self.others):
             owners = [owner.name for owner in chain[:-1]]
             if isinstance(node, ast.ClassDef) and node.name in owners:
-                inner = _Parts.of(_body_of(text))
+                inner = Parts.of(body_of(text))
                 found = inner.take(chain[owners.index(node.name) + 1 :]) if inner else None
                 if inner and found:
                     del self.others[index]
@@ -129,14 +129,14 @@ class _Found:
     """What stands beside it in its class."""
 
 
-def _body_of(text: str) -> str:
+def body_of(text: str) -> str:
     """The lines inside of a class, moved to the left; `text` is the class with what stands above it."""
     tree = parse(text)
     head = next((item for item in tree.body if isinstance(item, ast.ClassDef)), None) if tree else None
     lines = split_lines(text)
     if head is None:
         return ""
-    first = min(_first_line(item) for item in head.body)
+    first = min(first_line(item) for item in head.body)
     while first > 1 and lines[first - 2].lstrip().startswith("#"):
         first -= 1
     return fitted("".join(lines[first - 1 :]), "", "")
@@ -153,12 +153,12 @@ class _Placer:
         self._owner = chain[-2] if len(chain) > 1 else None
         self._unit = unit
 
-    def place(self, parts: _Parts, found: _Found, *, decorators: bool) -> None:
+    def place(self, parts: Parts, found: _Found, *, decorators: bool) -> None:
         lines = self._edits.lines
-        first = _first_line(self._target)
+        first = first_line(self._target)
         text = found.text
         if decorators and self._target.decorator_list and not _has_decorators(text):
-            text = _under_comments(text, fitted("".join(lines[first - 1 : self._target.lineno - 1]), "", ""))
+            text = under_comments(text, fitted("".join(lines[first - 1 : self._target.lineno - 1]), "", ""))
         self._edits.add_imports(self._tree, parts.imports)
         inner, above, below = [text], "", ""
         for index, (node, piece) in enumerate([*parts.others, *found.beside]):
@@ -168,7 +168,7 @@ class _Placer:
             lasting = isinstance(node, Definition | ast.Assign | ast.AnnAssign)
             if of_class or (self._owner and not isinstance(self._owner, ast.ClassDef)):
                 inner.append(f"\n{piece}")
-            elif _is_main(node) or not (lasting or index < found.index):
+            elif is_main(node) or not (lasting or index < found.index):
                 below += f"\n\n{piece}"
             elif self._owner or index < found.index:
                 above += f"{piece}\n\n"
@@ -181,7 +181,7 @@ class _Placer:
             self._edits.insert(len(lines) + 1, below)
 
     def _replace(self, node: Definition, text: str) -> None:
-        first = _first_line(node)
+        first = first_line(node)
         indent = indent_of(self._edits.lines[first - 1])
         self._edits.replaced[first] = (node.end_lineno or first, fitted(text, indent, self._unit))
 
@@ -190,7 +190,7 @@ class _Placer:
         if not isinstance(node, _FUNCTIONS) or not isinstance(self._owner, ast.ClassDef):
             return False
         first = [*node.args.posonlyargs, *node.args.args][:1]
-        return bool(first and first[0].arg in ("self", "cls")) or bool(_marks(node) & _OF_CLASSES)
+        return bool(first and first[0].arg in ("self", "cls")) or bool(marks(node) & _OF_CLASSES)
 
     def _stands_already(self, node: ast.stmt, text: str, of_class: bool) -> bool:
         """Whether the document has the statement; a definition that it has otherwise is replaced, unless hollow."""
@@ -198,25 +198,25 @@ class _Placer:
         alike = [item for item in owner.body if type(item) is type(node)]
         if isinstance(node, Definition):
             other = next((item for item in alike if isinstance(item, Definition) and item.name == node.name), None)
-            if other and other not in self._chain and not _is_hollow(node) and ast.dump(node) != ast.dump(other):
+            if other and other not in self._chain and not is_hollow(node) and ast.dump(node) != ast.dump(other):
                 self._replace(other, text)
             return other is not None
         dumped = ast.dump(node)
-        return any(ast.dump(item) == dumped or (_is_main(item) and _is_main(node)) for item in alike)
+        return any(ast.dump(item) == dumped or (is_main(item) and is_main(node)) for item in alike)
 
     def _top_of(self, node: Definition) -> int:
         """The first line of a definition with the comments right above it."""
-        first = _first_line(node)
+        first = first_line(node)
         while first > 1 and self._edits.lines[first - 2].lstrip().startswith("#"):
             first -= 1
         return first
 
 
-def _is_main(node: ast.stmt) -> bool:
+def is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__ ==")
 
 
-def _marks(node: ast.stmt) -> set[str]:
+def marks(node: ast.stmt) -> set[str]:
     return {ast.unparse(mark) for mark in getattr(node, "decorator_list", [])}
 
 
@@ -226,7 +226,7 @@ def _chain(tree: ast.Module, place: Span) -> list[Definition]:
     body: list[ast.stmt] = tree.body
     while inner := next((node for node in _nested(body) if _holds(node, place)), None):
         chain.append(inner)
-        if (_first_line(inner), inner.end_lineno) == (place.start_line, place.end_line):
+        if (first_line(inner), inner.end_lineno) == (place.start_line, place.end_line):
             return chain
         body = inner.body
     return []
@@ -243,12 +243,12 @@ def _nested(body: Sequence[ast.stmt]) -> Iterator[Definition]:
 
 
 def _holds(node: Definition, place: Span) -> bool:
-    return _first_line(node) <= place.start_line and place.end_line <= (node.end_lineno or node.lineno)
+    return first_line(node) <= place.start_line and place.end_line <= (node.end_lineno or node.lineno)
 
 
-def _first_line(node: ast.stmt) -> int:
-    marks: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(mark.lineno for mark in marks)])
+def first_line(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(mark.lineno for mark in decorators)])
 
 
 def _has_decorators(text: str) -> bool:
@@ -256,18 +256,18 @@ def _has_decorators(text: str) -> bool:
     return bool(tree and any(isinstance(node, Definition) and node.decorator_list for node in tree.body))
 
 
-def _under_comments(text: str, decorators: str) -> str:
+def under_comments(text: str, decorators: str) -> str:
     lines = split_lines(text)
     first = next((number for number, line in enumerate(lines) if line.strip() and not _HEADER.match(line)), 0)
     return "".join([*lines[:first], decorators, *lines[first:]])
 
 
-def _is_hollow(node: Definition) -> bool:
+def is_hollow(node: Definition) -> bool:
     """Whether a definition is only shown for its name: `...`, `pass` or a docstring."""
     return all(
         isinstance(line, ast.Pass)
         or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
-        or (isinstance(line, Definition) and _is_hollow(line))
+        or (isinstance(line, Definition) and is_hollow(line))
         for line in node.body
     )
 
@@ -291,16 +291,16 @@ def _indent_below(lines: Sequence[str], line: int, unit: str) -> str:
     return indent_of(above) + (unit or "    " if opens else "")
 
 
-def _trimmed(block: str) -> str:
+def trimmed(block: str) -> str:
     lines = split_lines(block)
     while lines and not lines[0].strip():
         lines.pop(0)
     while lines and not lines[-1].strip():
         lines.pop()
-    return "".join(_ended(lines))
+    return "".join(ended(lines))
 
 
-def _ended(lines: list[str]) -> list[str]:
+def ended(lines: list[str]) -> list[str]:
     if lines and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += "\n"
     return lines

@@ -16,12 +16,13 @@ from codeteam.domain.diff import split_lines
 from codeteam.domain.languages import TONGUES, is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
+from codeteam.team.by_name import put_by_name
 from codeteam.team.code import code_of
 from codeteam.team.elision import elided
 from codeteam.team.layout import fitted, keep_layout, unit_of
 from codeteam.team.placing import put_below, put_over
 from codeteam.team.replies import Fence, MalformedReply, safe_path
-from codeteam.team.visible import before_text, is_large, seen, unseen_change
+from codeteam.team.visible import before_text, is_large, is_long, seen, unseen_change
 
 _PROSE = (".md", ".markdown", ".txt", ".rst")
 _SHELL = ("bash", "sh", "shell", "console", "zsh", "text", "txt", "output", "json", "toml", "yaml", "ini")
@@ -152,6 +153,8 @@ def _placed(task: Task, path: str, text: str) -> str:
     whole = text
     if task.document and path == task.document.path and not _is_whole(task, before, text):
         whole = _spliced(task, before, text)
+    elif is_long(before) and path.endswith(".py") and not _has_all(task, path, before, text):
+        whole = put_by_name(before, text) or text
     elif before.strip() and unit_of(before) != unit_of(text):
         whole = fitted(text, "", unit_of(before))
     if lost := _lost(task, path, before, whole):
@@ -164,6 +167,15 @@ def _placed(task: Task, path: str, text: str) -> str:
             "Return only the definition that was asked for; the rest stays as it is."
         )
     return keep_layout(before, whole, blanks=not _mentions(task, "whitespace", "W291", "W293"))
+
+
+def _has_all(task: Task, path: str, before: str, text: str) -> bool:
+    """Whether a block for a long file is the whole of it: nothing is missing but what was to go."""
+    missing = code_of(path).definitions(before) - code_of(path).definitions(text)
+    imports, others = _significant(split_lines(before))
+    has_imports, has = _significant(split_lines(text))
+    kept = ((imports + others) & (has_imports + has)).total() * 2 >= (imports + others).total()
+    return not missing or (kept and not _lost(task, path, before, text))
 
 
 def _with_first_line(before: str, text: str) -> str:
@@ -245,6 +257,9 @@ def _spliced(task: Task, before: str, text: str) -> str:
     if task.enclosing:
         tree_marks = _decorators(before, task)
         return put_over(before, task.enclosing, text, decorators=not _mentions(task, *tree_marks))
+    is_python = task.document is not None and task.document.path.endswith(".py")
+    if is_python and not task.selection and is_large(task) and (merged := put_by_name(before, text)):
+        return merged
     return put_below(before, task.selection.end_line if task.selection else 0, text)
 
 

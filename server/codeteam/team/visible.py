@@ -45,10 +45,12 @@ def before_text(task: Task, path: str) -> str | None:
 
 def window(task: Task) -> Span:
     """The lines of the document that are shown: all, or of a long one those around its place."""
-    count = len(split_lines(task.document.text)) if task.document else 0
-    if not is_large(task):
+    text = task.document.text if task.document else ""
+    count = len(split_lines(text))
+    place = task.enclosing or task.selection
+    if not is_large(task) or (place is None and len(text) <= MOST_DOCUMENT):
         return Span(1, count)
-    place = task.enclosing or task.selection or Span(1, 1)
+    place = place or Span(1, 1)
     return Span(max(place.start_line - _WINDOW, 1), min(place.end_line + _WINDOW, count))
 
 
