@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from codeteam.domain.artifacts import Draft, Feedback, Plan, Review, Tests
+from codeteam.domain.errors import OutOfBudget
 from codeteam.domain.events import StepFinished, StepStarted
 from codeteam.domain.evidence import Gate, RunResult, TestReport
 from codeteam.domain.findings import Finding
@@ -100,6 +101,16 @@ class Bench:
         if self.best is None or verdict.rank >= self.best.rank:
             self.best = verdict
         return verdict
+
+    def out_of_budget(self, error: OutOfBudget) -> Gate:
+        """The gate that a limit closes.
+
+        Raises:
+            OutOfBudget: there is no draft to propose.
+        """
+        if self.best is None:
+            raise OutOfBudget(f"{error.message} No draft had been made by then.", error.hint, "budget") from error
+        return Gate("budget", False, str(error))
 
     @contextmanager
     def step(self, role: str, iteration: int, message: str) -> Iterator[list[str]]:

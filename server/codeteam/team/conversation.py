@@ -101,7 +101,7 @@ class _Talk:
                 budget.check()
         except OutOfBudget as error:
             await self._judged()
-            return Gate("budget", False, error.message)
+            return self.bench.out_of_budget(error)
         except RuntimeError:
             if self.trouble is None:
                 raise

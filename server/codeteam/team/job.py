@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
-from codeteam.domain.errors import BadInput, ModelUnavailable, OutOfBudget, SandboxUnavailable, UnreadableReply
+from codeteam.domain.errors import BadInput, ModelUnavailable, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate, RunResult
 from codeteam.domain.languages import TONGUES, can_be_written, foreign
@@ -90,7 +90,7 @@ async def _proposal(
         except TimeoutError:
             if not limit.expired():
                 raise
-            stopped = Gate("budget", False, budget.overdue().message)
+            stopped = bench.out_of_budget(budget.overdue())
         except (ModelUnavailable, UnreadableReply, SandboxUnavailable) as error:
             if bench.best is None or bench.best.quality is None:
                 raise
@@ -152,8 +152,6 @@ async def _open_models(task: Task, models: Models) -> dict[str, Model]:
 def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[str, ...]) -> Proposal:
     """The proposal of the best draft, with everything a user may want to see before trusting it."""
     task, best = bench.task, bench.best
-    if best is None and stopped is not None and stopped.name == "budget":
-        raise OutOfBudget(f"{stopped.detail} No draft had been made by then.", "Raise the limit.", "budget")
     gates = (*(best.gates if best else ()), *((stopped,) if stopped else ()))
     accepted = _accepted(bench, stopped)
     evidence = Evidence(

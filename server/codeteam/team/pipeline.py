@@ -41,7 +41,7 @@ async def pipeline(bench: Bench) -> Gate | None:
         else:
             return await _iterate(bench)
     except OutOfBudget as error:
-        return Gate("budget", False, error.message)
+        return bench.out_of_budget(error)
     finally:
         await _dismiss_tester(bench)
     return None
