@@ -109,7 +109,7 @@ function jobItem(job: Job): vscode.TreeItem {
 }
 
 function stepItem(job: Job, step: Step): vscode.TreeItem {
-  const who = step.purpose ? `${capital(step.role)}: ${PURPOSES[step.purpose] ?? step.purpose}` : capital(step.role);
+  const who = step.purpose ? `${capital(step.role)}: ${words.purpose(step.purpose)}` : capital(step.role);
   const item = new vscode.TreeItem(step.iteration ? `${who} · iteration ${step.iteration}` : who);
   const figures = [duration(secondsOfStep(step)), step.tokens ? words.tokens(step.tokens) : ''];
   item.id = `${job.jobId}/${step.number}`;
@@ -142,8 +142,6 @@ function capital(text: string): string {
 function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color ? new vscode.ThemeColor(color) : undefined);
 }
-
-const PURPOSES: Record<string, string> = { run: 'run', examples: 'examples', static: 'checks', tests: 'tests', stub: 'tests without code' };
 
 const JOB_ICONS: Record<PastState, vscode.ThemeIcon> = {
   queued: icon('watch'),

@@ -66,14 +66,13 @@ export async function openRuns({ job, runs }: JobReport): Promise<void> {
 }
 
 function runLines(run: ReportRun): string[] {
-  const how = run.timedOut ? 'its time was over' : run.outOfMemory ? 'it ran out of memory' : `exit code ${run.exitCode}`;
-  const title = `## Iteration ${run.iteration}: ${run.purpose || 'run'}`;
+  const title = `## ${run.iteration ? `Iteration ${run.iteration}` : 'The code as it was'}: ${words.purpose(run.purpose || 'run')}`;
   return [
     title,
     '',
     fenced(run.argv.join(' ')),
     '',
-    `${how}, ${words.duration(run.seconds)}`,
+    `${words.outcome(run).words}, ${words.duration(run.seconds)}`,
     '',
     ...(run.output ? [fenced(run.output), ''] : []),
   ];

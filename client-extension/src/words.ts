@@ -1,6 +1,6 @@
 // Figures and states as people read them.
 
-import type { PastState, StepState } from './protocol';
+import type { PastState, ReportRun, StepState } from './protocol';
 
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -40,6 +40,38 @@ export function state(of: PastState): string {
 
 export function stepState(of: StepState): string {
   return STEP_STATES[of] ?? of;
+}
+
+const PURPOSES: Record<string, string> = {
+  run: 'run',
+  examples: 'examples',
+  static: 'checks',
+  tests: 'tests',
+  stub: 'tests without code',
+  turned: 'tests turned round',
+  tidy: 'tidying',
+};
+
+/** What a run, or an executor's step, was for. */
+export function purpose(of: string): string {
+  return PURPOSES[of] ?? of;
+}
+
+/** By the purpose of runs that prove something by failing, what they fail against. */
+const MUST_FAIL: Record<string, string> = {
+  stub: 'against an empty implementation',
+  turned: 'with what it expects turned round',
+};
+
+/** How a run ended, and whether that is what it should. */
+export function outcome(run: ReportRun): { words: string; good: boolean } {
+  if (run.timedOut) return { words: 'stopped, its time was over', good: false };
+  if (run.outOfMemory) return { words: 'killed, it used too much memory', good: false };
+  const ended = run.exitCode !== null && run.exitCode < 0 ? `ended by signal ${-run.exitCode}` : `exit code ${run.exitCode ?? 'unknown'}`;
+  const passed = run.exitCode === 0;
+  const against = MUST_FAIL[run.purpose];
+  if (!against) return { words: ended, good: passed };
+  return { words: passed ? `passes ${against}` : `fails ${against}, as it must`, good: !passed };
 }
 
 /** The command in an advice such as "Start it: sudo systemctl start docker"; empty where there is none. */

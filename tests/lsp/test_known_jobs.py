@@ -204,6 +204,7 @@ def whole_job() -> tuple[Event, ...]:
         TestsWritten(Tests((SourceFile("tests/test_größe.py", "def test(): ...\n"),))),
         StepStarted("executor", 2, "running the tests"),
         Executed(2, "tests", RunResult(("pytest", "-q"), -9, hostile, "err", 3.25, timed_out=True, truncated=True)),
+        Executed(2, "turned", RunResult(("pytest", "-q"), 1)),
         Tested(2, "tests", tests),
         StepFinished("executor", 2, "1 passed, 1 failed", 3.3),
         SentBack(2, Feedback("tests", "test_b failed", "tests:1")),
@@ -247,8 +248,10 @@ async def test_a_report_tells_everything_and_is_the_same_in_a_later_server(tmp_p
         (1, "tidy", 0),
         (1, "run", 1),
         (2, "tests", -9),
+        (2, "turned", 1),
     ]
-    last = here["runs"][-1]
+    assert [step["purpose"] for step in here["steps"] if step["role"] == "executor"] == ["", "run", "tests"]
+    last = here["runs"][-2]
     assert (last["argv"], last["timedOut"], last["outOfMemory"]) == (["pytest", "-q"], True, False)
     assert last["output"] == "</script>\u202e\x00\x1b[31m 😀err\n… more was written and is lost …\n"
     assert (here["tests"]["passed"], here["tests"]["failed"], here["tests"]["coverage"]) == (1, 1, 87.5)

@@ -1,7 +1,7 @@
 // What was done to believe the proposal: gates, tests, runs, models, and what a reader should know.
 
 import type { JobReport, ReportCase, ReportRun, ReportTests } from '../protocol';
-import { duration } from '../words';
+import { duration, outcome, purpose } from '../words';
 import { type Html, html, nothing } from './html';
 import { icon } from './icons';
 import { bounded, count, gateName, grouped, money, output, shortened } from './words';
@@ -67,23 +67,13 @@ function runs(runs: readonly ReportRun[]): Html {
 }
 
 function oneRun(run: ReportRun, index: number): Html {
-  const { purpose, argv, seconds } = run;
-  const [words, tone] = outcome(run);
+  const { argv, seconds } = run;
+  const { words, good } = outcome(run);
   const said = output(run.output);
   const command = argv.map(quoted).join(' ');
-  return html`<details class="run" data-key="run:${index}"><summary><span class="${tone}">${icon(tone === 'good' ? 'check' : 'cross')}</span> <b>${purpose}</b> <span class="outcome">${words}</span> <span class="hint">${duration(seconds)}</span> <code class="hint">${shortened(command.replace(/^\S*\//, ''), 70)}</code></summary>
+  return html`<details class="run" data-key="run:${index}"><summary><span class="${good ? 'good' : 'bad'}">${icon(good ? 'check' : 'cross')}</span> <b>${purpose(run.purpose)}</b> <span class="outcome">${words}</span> <span class="hint">${duration(seconds)}</span> <code class="hint">${shortened(command.replace(/^\S*\//, ''), 70)}</code></summary>
 <pre tabindex="0" aria-label="What this run wrote"><span class="command">$ ${bounded(command, 4000)}</span>
 ${said || '(it wrote nothing)'}</pre></details>`;
-}
-
-function outcome(run: ReportRun): [string, 'good' | 'bad'] {
-  if (run.timedOut) return ['stopped, its time was over', 'bad'];
-  if (run.outOfMemory) return ['killed, it used too much memory', 'bad'];
-  const ended = run.exitCode !== null && run.exitCode < 0 ? `ended by signal ${-run.exitCode}` : `exit code ${run.exitCode ?? 'unknown'}`;
-  if (run.purpose !== 'stub') return [ended, run.exitCode === 0 ? 'good' : 'bad'];
-  return run.exitCode === 0
-    ? ['passes against an empty implementation', 'bad']
-    : ['fails against an empty implementation, as it must', 'good'];
 }
 
 function quoted(word: string): string {

@@ -108,6 +108,8 @@ def _detail(event: Event) -> str:
     match event:
         case Replied(text=text):
             return text
+        case Executed() if event.must_fail and not (event.run.timed_out or event.run.out_of_memory):
+            return ""  # what such tests say is of no draft; the JSON has it
         case Executed(run=run) | Tested(report=TestReport(run=run)) if not run.ok:
             return f"$ {' '.join(run.argv)}\n{run.stdout}{run.stderr}"
         case SentBack(feedback=feedback):

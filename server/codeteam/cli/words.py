@@ -28,6 +28,9 @@ from codeteam.domain.evidence import Evidence, RunResult, TestReport, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.task import Intent
 
+_PURPOSES = {"stub": "tests without code", "turned": "tests turned round"}
+"""The others' say it themselves."""
+
 
 def event_in_words(event: Event) -> str:
     """One line; empty for what another event says as well."""
@@ -64,7 +67,7 @@ def _artifact_in_words(event: Event) -> str:
         case Drafted(draft):
             return f"draft {draft.iteration}: {', '.join(file.path for file in draft.files)}"
         case Executed(_, purpose, run):
-            return f"{purpose}: {run_in_words(run)}"
+            return f"{_PURPOSES.get(purpose, purpose)}: {run_in_words(run)}{_duty(event)}"
         case Reviewed(iteration, review):
             return f"review of draft {iteration}: {'approved' if review.approved else 'not approved'}"
         case TestsWritten(tests):
@@ -83,6 +86,13 @@ def run_in_words(run: RunResult) -> str:
     if run.out_of_memory:
         return "killed, out of memory"
     return f"exit code {run.exit_code} in {run.seconds:.1f} s"
+
+
+def _duty(event: Executed) -> str:
+    """Of a run that proves something by failing, whether it did."""
+    if not event.must_fail or event.run.timed_out or event.run.out_of_memory:
+        return ""
+    return "; it passes, and must not" if event.run.ok else "; it fails, as it must"
 
 
 def tests_in_words(report: TestReport) -> str:

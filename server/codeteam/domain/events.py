@@ -75,6 +75,11 @@ class Executed:
     """"tidy", "run", "static", "examples", "tests", "stub", "turned"."""
     run: RunResult
 
+    @property
+    def must_fail(self) -> bool:
+        """Whether it proves something by failing: tests without code, and tests turned round."""
+        return self.purpose in {"stub", "turned"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:

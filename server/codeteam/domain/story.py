@@ -29,6 +29,8 @@ from codeteam.domain.events import (
 from codeteam.domain.evidence import Evidence, Gate, Usage
 from codeteam.domain.findings import Finding
 
+_ASIDE = frozenset({"tidy", "turned"})
+"""Purposes of runs that are part of another's step and do not name it."""
 INTERRUPTED = Failed(
     "interrupted",
     "The job has no end: what ran it was killed, or the machine stopped.",
@@ -205,7 +207,7 @@ class _Turns:
                 self.steps.append(Step(len(self.steps), role, iteration, StepState.RUNNING, message))
             case Replied(role=role, usage=usage):
                 self._tokens[role] = self._tokens.get(role, 0) + usage.tokens
-            case Executed(purpose=purpose) if purpose != "tidy" and "executor" in self._open:
+            case Executed(purpose=purpose) if purpose not in _ASIDE and "executor" in self._open:
                 number, _ = self._open["executor"]
                 self.steps[number] = replace(self.steps[number], purpose=purpose)
             case StepFinished(role, iteration, message, seconds):

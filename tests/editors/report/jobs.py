@@ -35,6 +35,7 @@ SCENARIOS = {
     "stalled": "stalled_for_good",
     "failed": "unreadable_reply_twice",
     "refactored": "refactor_keeps_behaviour",
+    "examples": "first_try_right",
     "findings": "review_only",
 }
 """By the name of its report, the scenario that is played."""

@@ -75,11 +75,28 @@ test('the picture shows each draft, its gates and the ways back, and says so in 
     assert.equal(await picture.locator('.way.back').count(), 3);
     const failed = await picture.locator('.station.failed .station-name').allTextContents();
     assert.deepEqual(failed, ['Run', 'Reviewer', 'Tests']);
+    const stations = (row) => picture.locator('.row').nth(row).locator('.station-name').allTextContents();
+    assert.deepEqual(await stations(-1), ['Developer', 'Run', 'Static checks', 'Reviewer', 'Tests']);
     assert.equal(await picture.getAttribute('role'), 'img');
     assert.match(await picture.locator('desc').textContent(), /Draft 2: Developer, Run, .*Reviewer \(failed\); sent back by Review/);
     await tab.locator('summary', { hasText: 'The path as a table' }).click();
     const rows = await tab.locator('.path tbody tr').count();
     assert.equal(rows, reports.reports.service.steps.length);
+  });
+});
+
+test('what was run says what it was for, and what must fail is right when it does', async () => {
+  await opened('examples', 'light', {}, async (tab) => {
+    const stations = await tab.locator('svg.picture .row').last().locator('.station-name').allTextContents();
+    assert.deepEqual(stations, ['Developer', 'Run', 'Examples', 'Static checks', 'Reviewer', 'Tester', 'Can tests fail?', 'Tests']);
+    await tab.click('#tab-evidence');
+    const runs = await tab.locator('.run > summary').evaluateAll((all) =>
+      all.map((run) => [run.querySelector('b').textContent, run.querySelector('.outcome').textContent, run.firstElementChild.className])
+    );
+    const turned = ['tests turned round', 'fails with what it expects turned round, as it must', 'good'];
+    const stub = ['tests without code', 'fails against an empty implementation, as it must', 'good'];
+    assert.deepEqual(runs.filter(([purpose]) => purpose.startsWith('tests ')), [turned, stub, turned]);
+    assert.deepEqual(runs.filter(([, , tone]) => tone !== 'good'), []);
   });
 });
 
