@@ -26,7 +26,7 @@ export interface Check {
   detail: string;
   /** The command, or the one thing to do. */
   mend: string;
-  /** As in server/codeteam/domain/errors.py, or `model_engine`, `model_file`. */
+  /** As in server/codeteam/domain/errors.py, or `model_editor`, `model_engine`, `model_file`, `model_unknown`. */
   kind: string;
 }
 
@@ -85,7 +85,7 @@ export class Doctor implements vscode.Disposable {
     const { stdout, stderr } = await runProgram(worker.interpreter, args, { env: pythonEnvironment(this.carried), timeout: PATIENCE_MS });
     try {
       const { checks } = JSON.parse(stdout) as { checks: Check[] };
-      this.checks = checks.map((check) => this.withKeys(check));
+      this.checks = checks.map((check) => this.withOurs(check));
       this.log.info(`this machine: ${this.checks.map(({ name, status }) => `${name} ${status}`).join(', ')}`);
     } catch {
       const detail = stderr.trim().split('\n').at(-1) || 'it could not be looked at';
@@ -96,8 +96,12 @@ export class Doctor implements vscode.Disposable {
     return this.checks;
   }
 
-  /** A key that the environment lacks is kept here, or asked for when a job needs it. */
-  private withKeys(check: Check): Check {
+  /** What the command line lacks and this editor has: its own models, and keys, kept here or asked for when a job needs them. */
+  private withOurs(check: Check): Check {
+    if (check.kind === 'model_editor') {
+      return { ...check, status: 'ok', detail: `${check.detail.split(':', 1)[0]}: the editor is asked for it`, mend: '' };
+    }
+    if (check.kind === 'model_unknown') return { ...check, mend: '' }; // here another one is picked from a list
     const name = /\b[A-Z][A-Z_]*_API_KEY\b/.exec(check.mend)?.[0];
     if (check.kind !== 'model_auth' || !name) return check;
     const detail = this.secrets.has(name) ? 'its key is kept by the editor' : 'its key is asked for when a job needs it';

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
+import re
+import sys
+import venv
+from pathlib import Path
+
 import pytest
 
+from codeteam import __version__
+from codeteam.sandbox import mending
 from tests.cli.command import Place
 
 
@@ -31,14 +41,98 @@ def test_a_healthy_machine(place: Place) -> None:
     assert shown.out.count("✓") >= 7
 
 
-@pytest.mark.parametrize("host", ["unix:///nothing.sock", "tcp://127.0.0.1:1"])
-def test_no_docker(place: Place, host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "detail"),
+    [
+        (
+            "unix:///nothing.sock",
+            "There is no Docker engine at unix:///nothing.sock (DOCKER_HOST): its socket does not exist.",
+        ),
+        (
+            "tcp://127.0.0.1:1",
+            "The Docker engine at tcp://127.0.0.1:1 (DOCKER_HOST) does not answer: nothing listens there.",
+        ),
+        (
+            "tcp://me:secret@127.0.0.1:1",
+            "The Docker engine at tcp://127.0.0.1:1 (DOCKER_HOST) does not answer: Invalid",
+        ),
+    ],
+)
+def test_no_docker_where_the_environment_says_it_is(place: Place, host: str, detail: str) -> None:
     code, found = checks(well(place).with_environ(DOCKER_HOST=host))
     assert code == 3
     assert found["docker"]["status"] == "fail"
-    assert "ocker" in found["docker"]["mend"]
+    assert found["docker"]["detail"].startswith(detail.format(f"{host.replace('me:secret@', '')} (DOCKER_HOST)"))
+    assert "secret" not in str(found)
+    assert found["docker"]["mend"].endswith(": unset DOCKER_HOST")
     assert "image" not in found
     assert found["history"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_no_docker_where_it_usually_is(place: Place, *, installed: bool) -> None:
+    """Docker's own configuration names a socket that is not there, as on a machine without an engine."""
+    programs = place.folder / "bin"
+    programs.mkdir()
+    if installed:
+        (programs / "dockerd").symlink_to(sys.executable)
+    there = without_engine(well(place)).with_environ(PATH=str(programs), DOCKER_HOST="")
+    done = there.run("doctor", "--json")
+    assert done.code == 3
+    [check] = [check for check in done.json["checks"] if check["name"] == "docker"]
+    assert (check["kind"], check["detail"]) == (
+        "docker_missing",
+        "There is no Docker engine: its socket does not exist.",
+    )
+    assert check["mend"] == (mending.down if installed else mending.missing)(mending.this_machine(there.environ))
+    assert re.fullmatch(r"(Install Docker|Start the Docker engine): (sudo )?[a-z-]+ .*docker.*", check["mend"])
+
+
+def without_engine(place: Place) -> Place:
+    """A context of Docker's, chosen in its configuration, whose engine is not there."""
+    folder = place.folder / "docker"
+    meta = folder / "contexts" / "meta" / hashlib.sha256(b"gone").hexdigest()
+    meta.mkdir(parents=True)
+    host = f"unix://{place.folder}/nothing.sock"
+    (meta / "meta.json").write_text(
+        json.dumps({"Name": "gone", "Metadata": {}, "Endpoints": {"docker": {"Host": host}}})
+    )
+    (folder / "config.json").write_text(json.dumps({"currentContext": "gone"}))
+    return place.with_environ(DOCKER_CONFIG=str(folder))
+
+
+DEBIAN = mending.Machine("Linux", ("debian",), has_systemd=True)
+MINT = mending.Machine("Linux", ("linuxmint", "ubuntu", "debian"), has_systemd=True)
+FEDORA = mending.Machine("Linux", ("fedora",), has_systemd=True)
+VOID = mending.Machine("Linux", ("void",))
+ALPINE = mending.Machine("Linux", ("alpine",), is_root=True)
+MAC, WINDOWS = mending.Machine("Darwin"), mending.Machine("Windows")
+
+
+@pytest.mark.parametrize(
+    ("machine", "missing", "down"),
+    [
+        (DEBIAN, "sudo apt-get install docker.io", "sudo systemctl start docker"),
+        (MINT, "sudo apt-get install docker.io", "sudo systemctl start docker"),
+        (FEDORA, "sudo dnf install moby-engine && sudo systemctl enable --now docker", "sudo systemctl start docker"),
+        (VOID, "curl -fsSL https://get.docker.com | sudo sh", "sudo service docker start"),
+        (ALPINE, "apk add docker && rc-service docker start", "rc-service docker start"),
+        (MAC, "brew install --cask docker-desktop && open -a Docker", "open -a Docker"),
+        (WINDOWS, "winget install -e --id Docker.DockerDesktop", "docker desktop start"),
+    ],
+)
+def test_each_machine_has_its_own_command(machine: mending.Machine, missing: str, down: str) -> None:
+    assert mending.missing(machine) == f"Install Docker: {missing}"
+    assert mending.down(machine) == f"Start the Docker engine: {down}"
+    installed = dataclasses.replace(machine, has_docker=True)
+    assert mending.missing(installed) == mending.down(machine)
+    assert mending.silent(machine).partition(": ")[2] == {"open -a Docker": "docker desktop restart"}.get(
+        down, down.replace("start", "restart")
+    )
+    rootless = dataclasses.replace(machine, host="unix:///run/user/1000/docker.sock")
+    assert mending.missing(rootless) == "Start the Docker engine: systemctl --user start docker"
+    user = "usermod -aG docker $USER" if machine.is_root else "sudo usermod -aG docker $USER"
+    assert mending.forbidden(machine) == f"Join its group, then log in again: {user}"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +140,8 @@ def test_no_docker(place: Place, host: str) -> None:
     [
         ({"CODETEAM_MODEL": "openai/gpt-4.1", "OPENAI_API_KEY": ""}, "no key", "OPENAI_API_KEY"),
         ({"CODETEAM_MODEL": "compatible/qwen"}, "address", "CODETEAM_BASE_URL"),
-        ({"CODETEAM_MODEL": "absurd/model"}, "no model", "CODETEAM_MODEL"),
+        ({"CODETEAM_MODEL": "absurd/model"}, "no model", "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b"),
+        ({"CODETEAM_MODEL": "editor"}, "an editor lends", "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b"),
         ({"CODETEAM_MODEL": "script/nothing.md"}, "cannot be read", "path"),
         ({"CODETEAM_CACHE": "/nonexistent/cache"}, "not on this machine", "codeteam model pull qwen2.5-coder-1.5b"),
     ],
@@ -57,6 +152,46 @@ def test_models_that_cannot_be_asked(place: Place, environ: dict[str, str], said
     assert found["model"]["status"] == "fail"
     assert said in found["model"]["detail"]
     assert mend in found["model"]["mend"]
+
+
+def test_another_model_is_chosen_there_where_the_wrong_one_was(place: Place) -> None:
+    there = well(place).with_environ(DOCKER_HOST="unix:///nothing.sock")
+    for option in ("--model", "--tester-model"):
+        done = there.call("doctor", "--json", option, "gpt-4")
+        [wrong] = [check for check in done.json["checks"] if check["name"] == "model" and check["status"] == "fail"]
+        assert wrong["detail"] == "gpt-4 is no model"
+        assert wrong["mend"] == f"codeteam doctor {option} local/qwen2.5-coder-1.5b"
+    config = there.folder / "config"
+    config.mkdir()
+    (config / "settings.toml").write_text('developer-model = "gpt-4"\n')
+    _, found = checks(there)
+    settings = config / "settings.toml"
+    assert found["model"]["mend"] == f'Write developer_model = "local/qwen2.5-coder-1.5b" into {settings}.'
+
+
+@pytest.mark.parametrize("spec", ["editor", "editor/gpt-4.1"])
+def test_a_model_of_an_editor_is_none_of_the_command_line(place: Place, spec: str) -> None:
+    there = well(place).with_environ(DOCKER_HOST="unix:///nothing.sock")
+    done = there.call("doctor", "--json", "--model", spec)
+    assert done.code == 3
+    [check] = [check for check in done.json["checks"] if check["name"] == "model"]
+    assert (check["status"], check["kind"]) == ("fail", "model_editor")
+    assert check["mend"] == "codeteam doctor --model local/qwen2.5-coder-1.5b"
+
+
+def test_the_python_of_the_workers_is_tried(place: Place, tmp_path: Path) -> None:
+    there = well(place).with_environ(DOCKER_HOST="unix:///nothing.sock")
+    _, found = checks(there.with_environ(CODETEAM_WORKER_PYTHON="/nonexistent/python"))
+    assert (found["worker"]["status"], found["worker"]["kind"]) == ("fail", "worker_environment")
+    assert found["worker"]["mend"] == "unset CODETEAM_WORKER_PYTHON"
+    venv.create(tmp_path / "bare", with_pip=False)
+    bare = tmp_path / "bare" / "bin" / "python"
+    code, found = checks(there.with_environ(CODETEAM_WORKER_PYTHON=str(bare)))
+    assert (code, found["worker"]["status"]) == (3, "fail")
+    assert "codeteam" in found["worker"]["detail"]
+    assert found["worker"]["mend"] == f"{bare} -m pip install codeteam=={__version__}"
+    _, found = checks(there.with_environ(CODETEAM_WORKER_PYTHON=sys.executable))
+    assert (found["worker"]["status"], found["worker"]["detail"]) == ("ok", f"workers run with {sys.executable}")
 
 
 def test_a_key_is_never_shown(place: Place) -> None:
@@ -87,3 +222,4 @@ def test_the_disk_is_that_of_the_folder_that_was_chosen(place: Place) -> None:
     _, found = checks(well(place).with_environ(DOCKER_HOST="unix:///nothing.sock", CODETEAM_CACHE="/proc/cache"))
     assert found["disk"]["status"] == "fail"  # a file system that has no room at all
     assert "/proc/cache" in found["disk"]["detail"]
+    assert found["disk"]["mend"] == "codeteam sandbox prune --volumes"

@@ -13,6 +13,14 @@ test('the command of an advice is found, and a sentence is none', () => {
   assert.equal(commandIn('Restart it: sudo systemctl restart docker'), 'sudo systemctl restart docker');
   assert.equal(commandIn('codeteam model pull qwen2.5-coder-1.5b'), 'codeteam model pull qwen2.5-coder-1.5b');
   assert.equal(commandIn("pip install 'codeteam[local]'"), "pip install 'codeteam[local]'");
+  const install = 'sudo dnf install moby-engine && sudo systemctl enable --now docker';
+  assert.equal(commandIn(`Install Docker: ${install}`), install);
+  assert.equal(commandIn('Install Docker: sudo apt-get install docker.io'), 'sudo apt-get install docker.io');
+  assert.equal(commandIn('Install Docker: curl -fsSL https://get.docker.com | sudo sh'), 'curl -fsSL https://get.docker.com | sudo sh');
+  assert.equal(commandIn('Start the Docker engine: systemctl --user start docker'), 'systemctl --user start docker');
+  assert.equal(commandIn('Start the Docker engine: open -a Docker'), 'open -a Docker');
+  assert.equal(commandIn('Join its group, then log in again: sudo usermod -aG docker $USER'), 'sudo usermod -aG docker $USER');
+  assert.equal(commandIn("Start that engine, or take this machine's own: unset DOCKER_HOST"), '');
   assert.equal(commandIn('Set OPENAI_API_KEY.'), '');
   assert.equal(commandIn('Please report it.'), '');
 });

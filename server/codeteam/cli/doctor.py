@@ -8,26 +8,36 @@ import dataclasses
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeteam.cli.options import add_settings, with_model, with_options
+from codeteam import __version__
+from codeteam.cli.options import add_settings, option_of, with_model, with_options
 from codeteam.cli.terminal import harmless, put, put_json
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.settings import SandboxKind, Settings
 from codeteam.jobs.history import History
+from codeteam.jobs.log import Redactor, WorkerLog
 from codeteam.jobs.places import state_dir
+from codeteam.jobs.process import PYTHON, WorkerProcess, worker_argv
 from codeteam.workspace.configuration import config_folder, user_settings
 from codeteam.workspace.prompts import read_prompts
 
 _PATIENCE = 15.0
 """Seconds for the Docker engine to answer."""
+_FAREWELL = 2.0
+"""Seconds for a worker that was tried to end."""
 _LITTLE_DISK = 3_000_000_000
 _NO_DISK = 300_000_000
 """Bytes: an image, a few packages, the history."""
+_NO_MODEL = frozenset({"model_editor", "model_unknown"})
+"""Kinds of trouble that only another model ends."""
+_MODEL_SETTINGS = ("model", "architect_model", "developer_model", "reviewer_model", "tester_model")
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
@@ -82,9 +92,10 @@ def checks(environ: Mapping[str, str], args: argparse.Namespace) -> Iterator[Che
     yield _settings(problems, environ)
     rounds: list[tuple[str, Callable[[], Iterator[Check]]]] = [
         ("python", _python),
+        ("worker", lambda: _worker(environ)),
         ("uv", _uv),
         ("sandbox", lambda: iter(asyncio.run(_sandbox(settings, environ)))),
-        ("model", lambda: _models(settings, environ)),
+        ("model", lambda: _models(settings, environ, args)),
         ("disk", lambda: _disk(environ)),
         ("history", lambda: _history(environ)),
     ]
@@ -114,6 +125,33 @@ def _python() -> Iterator[Check]:
         yield Check("python", "ok", f"Python {version} on {platform.system()} {platform.machine()}")
 
 
+def _worker(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the Python that was chosen for the workers runs one: it is tried."""
+    chosen = environ.get(PYTHON, "").strip()
+    if not chosen:
+        return
+    interpreter = worker_argv(environ)[0]
+    try:
+        asyncio.run(_start_worker(environ))
+    except CodeteamError as error:
+        there = shutil.which(interpreter) is not None
+        mend = f"{shlex.quote(interpreter)} -m pip install codeteam=={__version__}" if there else f"unset {PYTHON}"
+        yield Check("worker", "fail", f"{PYTHON}: {error.message}", mend, error.kind)
+    else:
+        yield Check("worker", "ok", f"workers run with {interpreter}")
+
+
+async def _start_worker(environ: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        more = {"CODETEAM_HOME": folder, "CODETEAM_PROVIDERS": ""}
+        log = WorkerLog(Path(folder), "doctor", Redactor(environ))
+        worker = await WorkerProcess.start(worker_argv(environ), {**environ, **more}, log)
+        try:
+            await worker.ready()
+        finally:
+            await worker.close(_FAREWELL)
+
+
 def _uv() -> Iterator[Check]:
     from uv import find_uv_bin  # noqa: PLC0415 - the package that carries the program
 
@@ -131,7 +169,7 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
     if settings.sandbox is SandboxKind.LOCAL:
         detail = "generated code runs on this machine without isolation"
         return [Check("sandbox", "warn", detail, f"Remove sandbox from {config_folder(environ) / 'settings.toml'}.")]
-    from codeteam.sandbox import image  # noqa: PLC0415 - Docker's SDK takes its time
+    from codeteam.sandbox import image, mending  # noqa: PLC0415 - Docker's SDK takes its time
     from codeteam.sandbox.engine import Engine  # noqa: PLC0415
 
     engine = Engine(environ)
@@ -141,7 +179,7 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
         found = [Check("docker", "ok", f"Docker engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
     except TimeoutError:
         detail = f"the Docker engine does not answer within {_PATIENCE:.0f} s"
-        return [Check("docker", "fail", detail, "Restart it: sudo systemctl restart docker", "docker_down")]
+        return [Check("docker", "fail", detail, mending.silent(mending.this_machine(environ)), "docker_down")]
     except CodeteamError as error:
         return [_failed("docker", error)]
     else:
@@ -177,14 +215,29 @@ async def _languages(settings: Settings, environ: Mapping[str, str]) -> Check:
     return Check("languages", "ok", detail)
 
 
-def _models(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+def _models(settings: Settings, environ: Mapping[str, str], args: argparse.Namespace) -> Iterator[Check]:
     from codeteam.models.catalog import DEFAULT  # noqa: PLC0415 - AutoGen takes its time
 
     for spec in dict.fromkeys(spec or DEFAULT for spec in settings.models):
         try:
-            yield _model(spec, settings, environ)
+            check = _model(spec, settings, environ)
         except CodeteamError as error:
-            yield Check("model", "fail", f"{spec}: {error.message}", error.hint, error.kind)
+            check = Check("model", "fail", f"{spec}: {error.message}", error.hint, error.kind)
+        if check.kind in _NO_MODEL:
+            check = dataclasses.replace(check, mend=_other_model(spec, settings, environ, args))
+        yield check
+
+
+def _other_model(spec: str, settings: Settings, environ: Mapping[str, str], args: argparse.Namespace) -> str:
+    """How to choose another model, there where this one was chosen: elsewhere it would change nothing."""
+    from codeteam.models.catalog import DEFAULT  # noqa: PLC0415
+
+    name = next(name for name in _MODEL_SETTINGS if getattr(settings, name) == spec)
+    if option_of(args, name) is not None:
+        return f"codeteam doctor --{name.replace('_', '-')} {DEFAULT}"
+    if name == "model" and not user_settings(config_folder(environ))[0].model:
+        return f'$env:CODETEAM_MODEL = "{DEFAULT}"' if os.name == "nt" else f"export CODETEAM_MODEL={DEFAULT}"
+    return f'Write {name} = "{DEFAULT}" into {config_folder(environ) / "settings.toml"}.'
 
 
 def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
@@ -204,15 +257,13 @@ def _model(spec: str, settings: Settings, environ: Mapping[str, str]) -> Check:
             return Check("model", "fail", detail, f"codeteam model pull {name}", "model_file")
         return Check("model", "ok", f"{spec}: {file_of(model, folder)}")
     if provider == "editor":
-        return Check("model", "ok", f"{spec}: the editor is asked for it")
+        detail = f"{spec}: a model that an editor lends, and the command line has none"
+        return Check("model", "fail", detail, kind="model_editor")
     if provider == "script":
         read_script(Path(name).expanduser())
         return Check("model", "ok", f"{spec}: recorded replies")
-    if provider == "editor":
-        return Check("model", "warn", f"{spec}: a model that an editor lends; the command line has none")
     if provider not in {"openai", "azure", "anthropic", "gemini", "ollama", "compatible"} or not name:
-        mend = "export CODETEAM_MODEL=local/qwen2.5-coder-1.5b"
-        return Check("model", "fail", f"{spec} is no model", mend, "model_unknown")
+        return Check("model", "fail", f"{spec} is no model", kind="model_unknown")
     endpoint = endpoint_of(provider, name, base_url=settings.base_url, environ=environ)
     return Check("model", "ok", f"{spec}: {'a key is set' if endpoint.key else 'no key needed'}; not asked")
 
@@ -224,7 +275,7 @@ def _disk(environ: Mapping[str, str]) -> Iterator[Check]:
     free, place = min((shutil.disk_usage(_existing(place)).free, place) for place in places)
     detail = f"{free / 1e9:.1f} GB free for {place}"
     status = "fail" if free < _NO_DISK else "warn" if free < _LITTLE_DISK else "ok"
-    yield Check("disk", status, detail, "codeteam sandbox prune")
+    yield Check("disk", status, detail, "codeteam sandbox prune --volumes")
 
 
 def _failed(name: str, error: CodeteamError) -> Check:

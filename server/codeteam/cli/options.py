@@ -55,12 +55,17 @@ def with_options(settings: Settings, args: argparse.Namespace) -> Settings:
     given = {
         field.name.replace("_", "-"): _typed(value, type(field.default))
         for field in fields(Settings)
-        if (value := getattr(args, _dest(field.name))) is not None
+        if (value := option_of(args, field.name)) is not None
     }
     settings, wrong = parse_settings(given, where=_WHERE, base=settings)
     if wrong:
         raise BadInput(" ".join(wrong), "See `--help` of the command.")
     return settings
+
+
+def option_of(args: argparse.Namespace, name: str) -> object:
+    """What the option of a setting says; None where it was not given."""
+    return getattr(args, _dest(name))
 
 
 def with_model(settings: Settings, environ: Mapping[str, str]) -> Settings:

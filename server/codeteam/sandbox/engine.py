@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import re
+import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +23,8 @@ import requests
 from docker.context import ContextAPI
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import mending
+from codeteam.sandbox.mending import Machine, this_machine
 
 T = TypeVar("T")
 FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
@@ -27,8 +32,15 @@ CALL_TIMEOUT = 120
 """Seconds for one answer of the engine."""
 WAITING = 32
 """Chunks (of up to 64 KiB) read ahead of whoever listens; what more a program writes waits in its own pipes."""
-MISSING = "Install Docker (https://docs.docker.com/get-docker/) and start it; `codeteam doctor` checks it."
-DOWN = "Start the Docker engine and try again; `codeteam doctor` checks it."
+_REASONS: dict[int | None, str] = {
+    errno.ECONNREFUSED: "nothing listens there",
+    errno.ECONNRESET: "it broke off the connection",
+    errno.EPIPE: "it broke off the connection",
+    errno.EHOSTUNREACH: "there is no way to that machine",
+    errno.ENETUNREACH: "there is no way to that machine",
+    errno.ETIMEDOUT: "it was silent too long",
+}
+"""In words, why a call did not come through."""
 
 
 class Engine:
@@ -73,7 +85,7 @@ class Engine:
                     self._api = _connect(self._environ)
             return work(self._api)
         except FAILURES as error:
-            raise explain(error) from error
+            raise explain(error, self._environ) from error
 
     def close(self) -> None:
         if self._api is not None:
@@ -203,7 +215,7 @@ def _connect(environ: Mapping[str, str]) -> docker.APIClient:
     return docker.APIClient(version="auto", timeout=CALL_TIMEOUT, **settings)
 
 
-def explain(error: Exception) -> SandboxUnavailable:
+def explain(error: Exception, environ: Mapping[str, str]) -> SandboxUnavailable:
     """A failure of the engine as what it means to the user."""
     text = str(getattr(error, "explanation", None) or error)
     if "no space left on device" in text.lower():
@@ -222,16 +234,42 @@ def explain(error: Exception) -> SandboxUnavailable:
         return SandboxUnavailable(f"The Docker engine is at something else: {_first_line(text)}", "", "conflict")
     if isinstance(error, docker.errors.APIError):
         return SandboxUnavailable(f"The Docker engine refused: {_first_line(text)}", "`docker info` may say more.")
+    return _unreached(error, text, this_machine(environ))
+
+
+def _unreached(error: Exception, text: str, machine: Machine) -> SandboxUnavailable:
+    """An engine that did not answer at all, with the command that mends it here."""
     lowered = text.lower()
+    at = f" at {machine.host} (DOCKER_HOST)" if machine.host else ""
     if "permission denied" in lowered:
         return SandboxUnavailable(
-            "This user may not speak to the Docker engine.",
-            "Add the user to the `docker` group (`sudo usermod -aG docker $USER`) and log in again.",
-            "docker_down",
+            "This user may not speak to the Docker engine.", mending.forbidden(machine), "docker_down"
         )
     if "no such file" in lowered or "filenotfounderror" in lowered or "cannot find the file" in lowered:
-        return SandboxUnavailable("There is no Docker engine: its socket does not exist.", MISSING, "docker_missing")
-    return SandboxUnavailable(f"The Docker engine does not answer: {_first_line(text)}", DOWN, "docker_down")
+        said = f"There is no Docker engine{at}: its socket does not exist."
+        return SandboxUnavailable(said, mending.missing(machine), "docker_missing")
+    reason = _reason(error)
+    said = f"The Docker engine{at} does not answer" + (f": {reason}." if reason else ".")
+    return SandboxUnavailable(said, mending.down(machine), "docker_down")
+
+
+def _reason(error: BaseException | None) -> str:
+    """Why in words, from the failure that is below the libraries' own; empty where none of them says."""
+    words = ""
+    while error is not None:
+        if isinstance(error, requests.exceptions.Timeout | TimeoutError):
+            return "it was silent too long"
+        if isinstance(error, requests.exceptions.SSLError):
+            return "its certificate does not hold"
+        if isinstance(error, socket.gaierror):
+            return "no machine has that name"
+        if isinstance(error, OSError) and error.errno is not None:
+            words = _REASONS.get(error.errno) or (error.strerror or "").lower()
+        elif isinstance(error, docker.errors.DockerException) and error.__cause__ is None:
+            # the SDK's own words, such as of a wrong address, which may hold a password
+            words = re.sub(r"//[^/@\s]*@", "//", _first_line(str(error))).rstrip(".")
+        error = error.__cause__ or error.__context__
+    return words
 
 
 def _first_line(text: str) -> str:
