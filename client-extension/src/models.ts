@@ -17,13 +17,15 @@ interface Provider {
   example: string;
   /** Environment variables of its key, the usual one first; none where it needs no key. */
   keys: string[];
+  /** Environment variable of its address, where each user has another one. */
+  address?: string;
 }
 
 const PROVIDERS: Provider[] = [
   { label: 'OpenAI', prefix: 'openai', example: 'gpt-4.1', keys: ['OPENAI_API_KEY'] },
   { label: 'Anthropic', prefix: 'anthropic', example: 'claude-sonnet-4-5', keys: ['ANTHROPIC_API_KEY'] },
   { label: 'Gemini', prefix: 'gemini', example: 'gemini-2.5-pro', keys: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'] },
-  { label: 'Azure OpenAI', prefix: 'azure', example: 'my-deployment', keys: ['AZURE_OPENAI_API_KEY'] },
+  { label: 'Azure OpenAI', prefix: 'azure', example: 'my-deployment', keys: ['AZURE_OPENAI_API_KEY'], address: 'AZURE_OPENAI_ENDPOINT' },
   { label: 'Ollama', prefix: 'ollama', example: 'qwen2.5-coder:14b', keys: [] },
   { label: 'Any OpenAI-compatible server', prefix: 'compatible', example: 'my-model', keys: [] },
 ];
@@ -105,14 +107,20 @@ export class Models {
     ];
   }
 
-  private keyState({ keys }: Provider): string {
+  private keyState({ keys, address }: Provider): string {
+    if (address && !process.env[address]) return `Needs ${address} in the environment that the editor is started in`;
     if (keys.length === 0) return 'No key needed';
     const found = keys.find((key) => process.env[key]);
     if (found) return `Key in the environment (${found})`;
     return keys.some((key) => this.secrets.has(key)) ? 'Key kept by the editor' : 'No key yet; asked for when a job needs it';
   }
 
-  private async nameOf({ label, prefix, example, keys }: Provider): Promise<string | undefined> {
+  private async nameOf({ label, prefix, example, keys, address }: Provider): Promise<string | undefined> {
+    if (address && !process.env[address]) {
+      const where = `${label} has another address for each of its users. Set ${address} to yours, for example https://my-resource.openai.azure.com, where the editor is started, and start it again.`;
+      void vscode.window.showWarningMessage(where);
+      return undefined;
+    }
     if (prefix === 'compatible' && !(await askBaseUrl())) return undefined;
     const name = await vscode.window.showInputBox({
       title: `Codeteam: model of ${label}`,

@@ -76,6 +76,9 @@ export function outcome(run: ReportRun): { words: string; good: boolean } {
 
 /** The command in an advice such as "Start it: sudo systemctl start docker"; empty where there is none. */
 export function commandIn(mend: string): string {
-  const found = /(?:^|: )((?:sudo|docker|codeteam|pip|uv|ollama|mv|systemctl|service|rc-service|usermod|apt-get|apk|dnf|pacman|zypper|brew|winget|open|curl)\s.*)$/.exec(mend.trim());
+  const found =
+    /(?:^|: )((?:sudo|docker|codeteam|pip|uv|ollama|mv|systemctl|service|rc-service|usermod|apt-get|apk|dnf|pacman|zypper|brew|winget|open|curl)\s.*)$/.exec(
+      mend.trim()
+    );
   return found?.[1]?.replace(/\.$/, '') ?? '';
 }

@@ -117,6 +117,17 @@ def test_a_wrong_setting_in_a_file_is_told_and_ignored(place: Place) -> None:
     assert "language" in done.err
 
 
+@pytest.mark.parametrize(("model", "named"), [("openai/gpt-4.1", "openai/gpt-4.1"), ("", "the embedded model")])
+def test_an_address_that_no_model_is_asked_at_is_refused(place: Place, model: str, named: str) -> None:
+    options = ["--base-url", "http://127.0.0.1:9/v1", *(["--model", model] if model else [])]
+    done = place.call("run", "Write slug(text).", *options)
+    assert done.code == 2
+    assert f"--base-url is the address of compatible/NAME alone, and the team's model is {named}." in done.err
+    looked = place.call("doctor", "--json", *options).json["checks"]
+    [told] = [check for check in looked if (check["name"], check["status"]) == ("model", "warn")]
+    assert named in told["detail"]
+
+
 @pytest.mark.parametrize("args", [["--version"], ["--help"], ["run", "--help"], ["jobs", "--help"]])
 def test_help_is_help(place: Place, args: list[str]) -> None:
     done = place.call(*args)

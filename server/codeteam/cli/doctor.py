@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam import __version__
-from codeteam.cli.options import add_settings, option_of, with_model, with_options
+from codeteam.cli.options import add_settings, idle_address, option_of, with_model, with_options
 from codeteam.cli.terminal import harmless, put, put_json
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.settings import SandboxKind, Settings
@@ -226,6 +226,8 @@ def _models(settings: Settings, environ: Mapping[str, str], args: argparse.Names
         if check.kind in _NO_MODEL:
             check = dataclasses.replace(check, mend=_other_model(spec, settings, environ, args))
         yield check
+    if idle := idle_address(settings, args, environ):
+        yield Check("model", "warn", idle, "codeteam doctor --model compatible/NAME --base-url URL")
 
 
 def _other_model(spec: str, settings: Settings, environ: Mapping[str, str], args: argparse.Namespace) -> str:

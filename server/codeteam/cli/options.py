@@ -34,13 +34,15 @@ def settings_from(args: argparse.Namespace, root: Path, environ: Mapping[str, st
     """Options win over the workspace's file, which may only tighten the user's own.
 
     Raises:
-        BadInput: an option's value is wrong; what is wrong in a file is told and ignored.
+        BadInput: an option's value is wrong, or changes nothing; what is wrong in a file is told and ignored.
     """
     settings, problems = user_settings(config_folder(environ))
     settings, more = workspace_settings(root, settings)
     for problem in (*problems, *more):
         tell(f"warning: {problem}")
     settings = with_options(settings, args)
+    if idle := idle_address(settings, args, environ):
+        raise BadInput(idle, "Give it with --model compatible/NAME.")
     if settings.sandbox.value == "local":
         tell("warning: generated code runs on this machine without isolation (sandbox: local).")
     return settings
@@ -71,6 +73,21 @@ def option_of(args: argparse.Namespace, name: str) -> object:
 def with_model(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """The settings with the environment's model where none was chosen."""
     return settings if settings.model else replace(settings, model=environ.get("CODETEAM_MODEL", ""))
+
+
+def idle_address(settings: Settings, args: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    """What is wrong with `--base-url` where no model is asked there; empty where all is well.
+
+    In settings it may stand for a model that is chosen another time; the other providers' addresses are their own
+    variables, for each has its own form, and a key must not go to another's server.
+    """
+    if not option_of(args, "base_url"):
+        return ""
+    models = with_model(settings, environ).models
+    if any(spec.partition("/")[0] == "compatible" for spec in models):
+        return ""
+    used = ", ".join(dict.fromkeys(spec or "the embedded model" for spec in models))
+    return f"--base-url is the address of compatible/NAME alone, and the team's model is {used}."
 
 
 def _dest(name: str) -> str:

@@ -107,7 +107,9 @@ class Settings:
     reviewer_model: str = _setting("", "Model of the reviewer, where it differs.", scope="machine-overridable")
     tester_model: str = _setting("", "Model of the tester, where it differs.", scope="machine-overridable")
     base_url: str = _setting(
-        "", "Address of an OpenAI-compatible server, for compatible/NAME.", scope="machine-overridable"
+        "",
+        "Address of an OpenAI-compatible server, for compatible/NAME alone; the other providers' are variables.",
+        scope="machine-overridable",
     )
     order: Order = _setting(
         Order.PIPELINE, "How the roles take turns: pipeline, or conversation to compare.", tighten="taste"
