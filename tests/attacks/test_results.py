@@ -28,7 +28,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def sandbox(cache: Path) -> AsyncIterator[DockerSandbox]:
     """One that keeps a container in stock."""
-    made = DockerSandbox(cache=cache, environ=os.environ, limits=SMALL, spares=1)
+    made = DockerSandbox(cache=cache, environ=os.environ, limits=SMALL, spares=1, rest=0)
     yield made
     await made.aclose()
 

@@ -157,6 +157,9 @@ class RecordingSandbox:
         self._tape.outcomes.append(outcome)
         return outcome
 
+    def warm(self, language: str = "python") -> None:
+        pass
+
     async def aclose(self) -> None:
         await self._real.aclose()
 
@@ -197,6 +200,9 @@ class PlayedSandbox:
             assert token, "the runner has no token"
             outcome = replace(outcome, files={**outcome.files, ".codeteam/ran": token[1]})
         return outcome
+
+    def warm(self, language: str = "python") -> None:
+        pass
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -98,5 +98,5 @@ def nothing_left(processes: list[psutil.Process]) -> bool:
 
 def containers(job: str) -> list[str]:
     """The sandbox's containers of a job."""
-    argv = ["docker", "ps", "-aq", "--filter", f"label=codeteam.job={job}"]
+    argv = ["docker", "ps", "-aq", "--filter", f"name=codeteam-{job}-"]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()

@@ -365,7 +365,7 @@ async def test_docker_that_is_not_there_is_told_and_disables_the_menu(tmp_path: 
 
 
 def containers(job: str) -> list[str]:
-    argv = ["docker", "ps", "-aq", "--filter", f"label=codeteam.job={job}"]
+    argv = ["docker", "ps", "-aq", "--filter", f"name=codeteam-{job}-"]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
 
 

@@ -59,7 +59,7 @@ def cancelled(phase: str, place: Place) -> Cancelled:
 
 
 def containers_of(job: str) -> str:
-    listing = ["docker", "ps", "-aq", "--filter", f"label=codeteam.job={job}"]
+    listing = ["docker", "ps", "-aq", "--filter", f"name=codeteam-{job}-"]
     return subprocess.run(listing, capture_output=True, text=True, check=True).stdout
 
 

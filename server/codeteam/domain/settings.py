@@ -123,6 +123,12 @@ class Settings:
     sandbox_memory: int = _setting(
         512, "Memory of a sandbox in MiB.", tighten="lower", scope="machine", minimum=64, maximum=65536
     )
+    sandbox_budget: int = _setting(
+        0,
+        "Memory in MiB that all sandboxes in use may take together, the rest waits; 0 for half of the machine's.",
+        scope="machine",
+        minimum=0,
+    )
     new_packages: NewPackages = _setting(
         NewPackages.ASK,
         "Packages that a job wants and the workspace does not declare: ask (each once; where no one can be asked, those"

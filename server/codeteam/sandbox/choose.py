@@ -26,7 +26,7 @@ def open_sandbox(
     """The sandbox of `settings.sandbox`, with its image and memory; nothing is contacted yet, and it must be closed.
 
     `home` is the state directory, where local runs have their scratch folders. `spares` is how many containers to
-    start ahead of need, `today` the day that the age of packages is counted from.
+    start ahead of need at most, `today` the day that the age of packages is counted from.
     """
     newest = _newest(settings, today)
     if settings.sandbox is SandboxKind.LOCAL:
@@ -51,6 +51,7 @@ def open_docker(
         limits=_limits(settings),
         exclude_newer=newest,
         spares=spares,
+        budget=settings.sandbox_budget * 1024 * 1024,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -49,6 +50,8 @@ class Container:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = name
+        self._id = name
+        """What the engine calls it whatever its name is; until it is made, the name."""
         self.when_gone: Callable[[Container], object] = lambda _: None
         self.attendant = Attendant(self)
         self._line: Line | None = None
@@ -67,17 +70,16 @@ class Container:
 
     async def create(self, recipe: Recipe) -> None:
         """Create without starting; the volumes can be filled now."""
-        cpus = min(recipe.limits.cpus, await self._engine.processors())
+        cpus = min(recipe.limits.cpus, (await self._engine.machine()).processors)
         labels = {
             LABEL: "1",
             OWNER: recipe.owner,
             CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
-            "codeteam.job": recipe.job,
         }
         uid = recipe.uid if recipe.uid is not None else policy.FIRST_UID + secrets.randbelow(policy.UIDS)
         options = policy.host_config(recipe.limits, uid=uid, cpus=cpus, mounts=recipe.mounts, runtime=recipe.runtime)
         folders = (*recipe.mounts.read_only, *recipe.mounts.writable)
-        await self._engine.call(
+        made = await self._engine.call(
             lambda api: api.create_container(
                 image=recipe.image.id,
                 name=self.name,
@@ -97,6 +99,7 @@ class Container:
                 host_config=api.create_host_config(**options),
             )
         )
+        self._id = made["Id"]
 
     async def start(self) -> Greeting:
         """Attach, start and hear the supervisor's greeting.
@@ -104,8 +107,8 @@ class Container:
         Raises:
             SandboxUnavailable: it did not start, or something else answers.
         """
-        self._line = await self._engine.attach(self.name)
-        await self._engine.call(lambda api: api.start(self.name))
+        self._line = await self._engine.attach(self._id)
+        await self._engine.call(lambda api: api.start(self._id))
         try:
             return await self.attendant.greeting()
         except ProtocolError as error:
@@ -116,6 +119,16 @@ class Container:
                 "The image needs python3 (3.11 or newer) with its whole standard library; "
                 "`codeteam sandbox build` makes one that fits.",
             ) from error
+
+    async def assign(self, job: str) -> None:
+        """Name a container that was in stock for the job that has it now.
+
+        Raises:
+            SandboxUnavailable: it is gone, or the engine is.
+        """
+        name = new_name(job)
+        await self._engine.call(lambda api: api.rename(self._id, name))
+        self.name = name
 
     @property
     def alive(self) -> bool:
@@ -138,14 +151,14 @@ class Container:
 
     def _events(self, api: Any) -> dict[str, str]:
         """Exit code, where there is one, by what happened."""
-        filters = {"container": [self.name], "type": ["container"], "event": ["oom", "die", "kill"]}
+        filters = {"container": [self._id], "type": ["container"], "event": ["oom", "die", "kill"]}
         found = api.events(since=int(self._began), until=int(time.time()) + 1, filters=filters, decode=True)
         return {event["Action"]: event["Actor"]["Attributes"].get("exitCode", "") for event in found}
 
     async def destroy(self) -> None:
         try:
             async with asyncio.timeout(REMOVAL_TIMEOUT):
-                await remove(self._engine, self.name)
+                await remove(self._engine, self._id)
         except TimeoutError:
             pass  # an engine that hangs: the end of stdin must do
         finally:
@@ -173,8 +186,10 @@ async def _until_gone(engine: Engine, name: str) -> None:
         await asyncio.sleep(0.02)
 
 
-def new_name() -> str:
-    return f"codeteam-{secrets.token_hex(6)}"
+def new_name(job: str = "") -> str:
+    """A name that no other container has, with the job that the container is for."""
+    known = re.sub(r"[^A-Za-z0-9]", "", job)[:40]
+    return f"codeteam-{known}-{secrets.token_hex(6)}" if known else f"codeteam-{secrets.token_hex(6)}"
 
 
 async def start(engine: Engine, recipe: Recipe) -> tuple[Container, Greeting]:
@@ -183,7 +198,7 @@ async def start(engine: Engine, recipe: Recipe) -> tuple[Container, Greeting]:
     Raises:
         SandboxUnavailable: no engine, no image, disk full, or the supervisor cannot run in the image.
     """
-    container = Container(engine, new_name())
+    container = Container(engine, new_name(recipe.job))
     return container, await finish(container, _create_and_start(container, recipe))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,12 +19,15 @@ from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits,
 from codeteam.sandbox.languages import LANGUAGES, Language
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
+from codeteam.sandbox.room import Room
 from codeteam.sandbox.session import Attendant, SupervisedSession
-from codeteam.sandbox.spares import Spares
+from codeteam.sandbox.spares import IDLE, Spares
 from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
 
 DEFAULT_LIMITS = Limits()
+REST = 1.0
+"""Seconds after a session until a spare container is started: whoever ran one job alone has ended by then."""
 _CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
 """Of requirement lines, by the index of a language."""
 
@@ -40,12 +45,17 @@ class DockerSandbox:
         runtime: str | None = None,
         exclude_newer: str = "",
         spares: int = 0,
+        rest: float = REST,
+        idle: float = IDLE,
+        budget: int = 0,
     ) -> None:
         """Nothing is contacted yet.
 
         `cache` is a folder for locks and facts, `image` a name or digest (empty for the one that was built), `runtime`
         a runtime of the engine such as "runsc", `exclude_newer` a date after which packages are too young, `spares`
-        how many containers to start ahead of need.
+        how many containers to start ahead of need at most, `rest` the seconds after a session when they are, `idle`
+        the seconds after which they go unused, `budget` bytes of memory for all containers in use on the engine (0 for
+        a share of the machine's).
         """
         self._cache = cache
         self._limits = limits
@@ -56,7 +66,11 @@ class DockerSandbox:
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
         self._volumes = Volumes(self._engine, cache=cache, owner=self._owner, runtime=runtime)
-        self._spares = Spares(spares)
+        self._room = Room(cache / "room", owner=self._owner, budget=budget)
+        self._spares = Spares(self._engine, self._room, spares, idle=idle)
+        self._rest = rest
+        self._warming: asyncio.Task[None] | None = None
+        self._starts: asyncio.Semaphore | None = None
         self._running: set[Container] = set()
         self._locks: dict[str, Lock | NpmLock] = {}
         self._targets: dict[str, Target] = {}
@@ -70,15 +84,10 @@ class DockerSandbox:
             return DependencySet(key="", language=language)
         if isinstance(lock, tuple):
             return lock
-        row, found = LANGUAGES[language], await self._image()
+        found = await self._image()
         self._locks[lock.key] = lock
         await self._volumes.ensure(await self._parcel(lock, found), found)
-        dependencies = DependencySet(
-            key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted
-        )
-        parcels = await self._parcels(dependencies, found, row.toolchain)
-        await self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
-        return dependencies
+        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
 
     async def look_up(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
@@ -115,28 +124,37 @@ class DockerSandbox:
     ) -> AsyncIterator[Session]:
         limits = limits or self._limits
         chain = LANGUAGES[language].toolchain
-        found = await self._image()
-        parcels = await self._parcels(dependencies, found, chain)
-        recipe = self._recipe(found, parcels, limits, job)
+        async with self._room.place(await self._engine.machine(), limits.memory):
+            found = await self._image()
+            parcels = await self._parcels(dependencies, found, chain)
+            recipe = self._recipe(found, parcels, limits, job)
 
-        async def another() -> Attendant:
-            spare = await self._spares.take(_kind_of(recipe))
-            started = spare or await self._start(recipe, parcels)
-            return started.attendant
+            async def another() -> Attendant:
+                return (await self._obtain(recipe, parcels)).attendant
 
-        session = SupervisedSession(
-            image=found.shown,
-            first=await another(),
-            another=another,
-            limits=limits,
-            env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
-        )
-        try:
-            await toolchains.demand(chain, session)
-            await self._stock(recipe, parcels)
-            yield session
-        finally:
-            await session.close()
+            session = SupervisedSession(
+                image=found.shown,
+                first=await another(),
+                another=another,
+                limits=limits,
+                env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
+            )
+            try:
+                await toolchains.demand(chain, session)
+                yield session
+            finally:
+                await session.close()
+                self._stock(recipe, parcels, after=self._rest)
+
+    def warm(self, language: str = "python") -> None:
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._warm(LANGUAGES[language].toolchain))
+
+    async def _warm(self, chain: Toolchain) -> None:
+        with contextlib.suppress(SandboxUnavailable, OSError):  # the session that needs one will say so
+            found = await self._image()
+            parcels = await self._parcels(None, found, chain)
+            self._stock(self._recipe(found, parcels, self._limits, ""), parcels)
 
     async def build(self, source: str, reference: str = "", *, again: bool = True) -> Image:
         """Make the image anew, or without `again` only when there is none; `source` is one of `image.SOURCES`.
@@ -180,6 +198,9 @@ class DockerSandbox:
         return prune.Pruned(containers, removed)
 
     async def aclose(self) -> None:
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         await self._spares.clear()
         for running in tuple(self._running):
             await running.destroy()
@@ -196,16 +217,25 @@ class DockerSandbox:
         mounts = Mounts(read_only={parcel.folder: parcel.volume for parcel in parcels})
         return Recipe(found, limits, mounts, runtime=self._runtime, owner=self._owner, job=job)
 
-    async def _stock(self, recipe: Recipe, parcels: tuple[Parcel, ...]) -> None:
-        ahead = self._recipe(recipe.image, parcels, recipe.limits, "")
-        await self._spares.refill(_kind_of(ahead), lambda: self._start(ahead, parcels))
+    def _stock(self, recipe: Recipe, parcels: tuple[Parcel, ...], *, after: float = 0) -> None:
+        """See in the background that there are spare containers of this kind."""
+        self._spares.refill(recipe, lambda ahead: self._start(ahead, parcels), after=after)
+
+    async def _obtain(self, recipe: Recipe, parcels: tuple[Parcel, ...]) -> Container:
+        """A spare container, the one that is about to be, or a new one."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
+        return await self._spares.take(recipe) or await self._start(recipe, parcels)
 
     async def _start(self, recipe: Recipe, parcels: tuple[Parcel, ...]) -> Container:
         """A container with all its packages; volumes that are not whole are filled again."""
         for doubt in (False, True):
             for parcel in parcels:
                 await self._volumes.ensure(parcel, recipe.image, doubt=doubt)
-            started, greeting = await container.start(self._engine, recipe)
+            if self._starts is None:  # as many at once as there are processors: more would slow each other down
+                self._starts = asyncio.Semaphore((await self._engine.machine()).processors)
+            async with self._starts:
+                started, greeting = await container.start(self._engine, recipe)
             self._running.add(started)
             started.when_gone = self._running.discard
             if container.complete(greeting, {parcel.folder: parcel.key for parcel in parcels}):
@@ -278,11 +308,6 @@ class DockerSandbox:
 
 async def _nothing(_: Path) -> None:
     """For a volume that is only looked for."""
-
-
-def _kind_of(recipe: Recipe) -> object:
-    """What must be equal for one container to stand in for another; the job's name is only a label."""
-    return (recipe.image.id, recipe.limits, tuple(sorted(recipe.mounts.read_only.items())))
 
 
 def _recall(note: Path) -> Target | None:

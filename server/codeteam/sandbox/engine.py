@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import re
 import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import docker
@@ -43,6 +45,17 @@ _REASONS: dict[int | None, str] = {
 """In words, why a call did not come through."""
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What an engine runs on."""
+
+    name: str
+    """Hexadecimal; another for each engine."""
+    processors: int
+    memory: int
+    """Bytes."""
+
+
 class Engine:
     """A connection to a Docker engine, opened by the first call."""
 
@@ -50,7 +63,8 @@ class Engine:
         self._environ = dict(environ)
         self._api: docker.APIClient | None = None
         self._opening = threading.Lock()
-        self._processors = 0
+        self._machine: Machine | None = None
+        self._asking = asyncio.Lock()
 
     async def call(self, work: Callable[[Any], T]) -> T:
         """Do something with the SDK's `APIClient` in a thread (`Any`, for it is typed only in part).
@@ -72,11 +86,18 @@ class Engine:
         opened = await self.call(lambda api: api.attach_socket(container, params=params))
         return Line(opened)
 
-    async def processors(self) -> int:
-        """How many the engine's machine has; it refuses containers that ask for more."""
-        if not self._processors:
-            self._processors = int((await self.call(lambda api: api.info()))["NCPU"])
-        return self._processors
+    async def machine(self) -> Machine:
+        """The engine's machine, asked once; it refuses containers that ask for more processors than it has.
+
+        Raises:
+            SandboxUnavailable: as `call`.
+        """
+        async with self._asking:
+            if self._machine is None:
+                facts = await self.call(lambda api: api.info())
+                name = hashlib.sha256(str(facts.get("ID", "")).encode()).hexdigest()[:16]
+                self._machine = Machine(name, int(facts["NCPU"]), int(facts["MemTotal"]))
+            return self._machine
 
     def _do(self, work: Callable[[Any], T]) -> T:
         try:

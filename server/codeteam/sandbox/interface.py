@@ -144,11 +144,15 @@ class Sandbox(Protocol):
     ) -> AbstractAsyncContextManager[Session]:
         """A fresh session; the toolchain that `codeteam.sandbox.languages` names for the language is in it.
 
-        `job` is the job's identifier, for labels. Without `limits`, those that the settings gave to this sandbox.
+        It waits while others have all the room that sandboxes may take. `job` is the job's identifier, for its name.
+        Without `limits`, those that the settings gave to this sandbox.
 
         Raises on entering:
             SandboxUnavailable: no engine, no image, disk full; says what to do.
         """
+
+    def warm(self, language: str = "python") -> None:
+        """Begin in the background what makes the next session without packages open at once; failures are silent."""
 
     async def aclose(self) -> None:
         """End every container that this sandbox started."""

@@ -129,6 +129,9 @@ class LocalSandbox:
         finally:
             await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
+    def warm(self, language: str = "python") -> None:
+        """Nothing: a process starts at once."""
+
     async def aclose(self) -> None:
         for body in tuple(self._bodies):
             await body.destroy()

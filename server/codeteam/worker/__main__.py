@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from codeteam.domain.events import Event
     from codeteam.domain.questions import Ask
     from codeteam.domain.task import Task
-    from codeteam.worker.loop import RunTask
+    from codeteam.worker.loop import AtEnd, RunTask
 
 
 _NICENESS = 10
@@ -32,35 +32,35 @@ def main() -> int:
     from codeteam.worker.loop import Worker  # noqa: PLC0415
 
     async def serve() -> None:
-        await Worker(source, sink, _team(os.environ, Path(os.environ["CODETEAM_HOME"]))).serve()
+        run_task, end = _team(os.environ, Path(os.environ["CODETEAM_HOME"]))
+        await Worker(source, sink, run_task, end).serve()
 
     asyncio.run(serve())
     return 0
 
 
-def _team(environ: Mapping[str, str], home: Path) -> RunTask:
+def _team(environ: Mapping[str, str], home: Path) -> tuple[RunTask, AtEnd]:
     """The real thing: the team, its models, the sandbox. Loading them takes seconds, which is why `Ready` exists."""
     from codeteam.models.catalog import Models, load_clients  # noqa: PLC0415
-    from codeteam.sandbox.choose import open_sandbox  # noqa: PLC0415
     from codeteam.sandbox.consents import Consents  # noqa: PLC0415
     from codeteam.team.job import run_job  # noqa: PLC0415
+    from codeteam.worker.kept import KeptSandbox  # noqa: PLC0415
 
     load_clients(environ["CODETEAM_PROVIDERS"].split())
     gc.freeze()  # what is loaded stays, and need not be searched for garbage again and again
 
+    kept = KeptSandbox(environ=environ, home=home)
+
     async def run_task(task: Task, ask: Ask) -> AsyncGenerator[Event]:
         consents = Consents(home / "packages.json", ask)
-        sandbox = open_sandbox(task.settings, home=home, environ=environ)
-        try:
-            async with Models(environ=environ, home=home, ask=ask) as models:
-                job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models, consents=consents))
-                async with aclosing(job) as events:  # so that a cancelled job has cleaned up before it says so
-                    async for event in events:
-                        yield event
-        finally:
-            await sandbox.aclose()
+        sandbox = await kept.of(task)
+        async with Models(environ=environ, home=home, ask=ask) as models:
+            job = cast("AsyncGenerator[Event]", run_job(task, sandbox=sandbox, models=models, consents=consents))
+            async with aclosing(job) as events:  # so that a cancelled job has cleaned up before it says so
+                async for event in events:
+                    yield event
 
-    return run_task
+    return run_task, kept.aclose
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import BinaryIO
 
 from codeteam.domain.errors import CodeteamError
@@ -21,7 +21,9 @@ from codeteam.wire import Answered, Codec, Happened, Message, Part, Ready, Run, 
 from codeteam.worker.questions import Questions
 
 RunTask = Callable[[Task, Ask], AsyncGenerator[Event]]
-"""Runs one task to its last event, asking what it must; cancelling it leaves nothing behind."""
+"""Runs one task to its last event, asking what it must; cancelling it leaves nothing of it behind."""
+AtEnd = Callable[[], Awaitable[None]]
+"""Ends what is kept between tasks."""
 
 PATIENCE = 5.0
 """Seconds to clean up after the input ended; then the worker ends itself with all it started."""
@@ -30,10 +32,11 @@ PATIENCE = 5.0
 class Worker:
     """Reads `Run`, `Stop` and answers, writes `Ready`, `Happened` and questions."""
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO, run_task: RunTask) -> None:
+    def __init__(self, source: BinaryIO, sink: BinaryIO, run_task: RunTask, at_end: AtEnd | None = None) -> None:
         self._source = source
         self._sink = sink
         self._run_task = run_task
+        self._at_end = at_end
         self._codec = Codec()
         self._questions = Questions(self._send)
         self._tasks: deque[Task] = deque()
@@ -57,6 +60,8 @@ class Worker:
                 else:
                     self._news.clear()
                     await self._news.wait()
+            if self._at_end is not None:
+                await self._at_end()
         finally:
             self._done.set()
 

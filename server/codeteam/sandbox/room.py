@@ -1,0 +1,141 @@
+"""Room on the engine's machine, shared by all of a user's sandboxes: who does not find any waits.
+
+Containers in use count with all the memory that they may take, so that programs at work together never need more than
+the machine gives; spare containers, in which nothing runs, count with what they hold. Which there are stands in a file
+that every Codeteam process on the machine reads and writes; what a dead process wrote there does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import owner
+from codeteam.sandbox.engine import Machine
+from codeteam.sandbox.locks import locked
+
+SPARE = 24 * 1024 * 1024
+"""Bytes that an idle container holds: 8 MiB of its own, the rest in the engine's process that watches it."""
+SHARE = 2
+"""Containers in use may have the machine's memory by this, unless the settings say otherwise."""
+SPARES_SHARE = 8
+"""Spare ones may hold, beside that, what those in use may have by this."""
+EACH_PROCESSOR = 8
+"""Containers in use for each processor at most: jobs wait for models most of their time."""
+UNKNOWN_FOR = 86_400.0
+"""Seconds after which an entry no longer counts of whose process nothing can be known."""
+POLL = 0.1
+"""Seconds between two looks for room that another process may have given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One container, or one that is about to be started."""
+
+    ticket: str
+    owner: str
+    memory: int
+    """Bytes."""
+    spare: bool
+    since: float
+    """Seconds since 1970."""
+
+    @property
+    def counts(self) -> bool:
+        alive = owner.is_alive(self.owner)
+        return time.time() - self.since < UNKNOWN_FOR if alive is None else alive
+
+
+class Room:
+    """Hands out room to this process's sandbox, in the order in which it is asked for."""
+
+    def __init__(self, folder: Path, *, owner: str, budget: int = 0) -> None:
+        """`budget` is bytes of memory for containers in use; 0 for a share of the machine's."""
+        self._folder = folder
+        self._owner = owner
+        self._budget = budget
+        self._turn = asyncio.Lock()
+        self._given_back = asyncio.Event()
+
+    @asynccontextmanager
+    async def place(self, machine: Machine, memory: int) -> AsyncIterator[None]:
+        """Room for a container in use; waits for it. One container always has room, however much it may take.
+
+        Raises:
+            SandboxUnavailable: the file of entries cannot be written.
+        """
+        async with self._turn:
+            while (ticket := await self._enter(machine, memory, spare=False)) is None:
+                self._given_back.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._given_back.wait(), POLL)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self.give_back(machine, ticket))
+
+    async def squeeze(self, machine: Machine) -> str | None:
+        """A ticket for one more spare container; None when there is no room for it now."""
+        return await self._enter(machine, SPARE, spare=True)
+
+    async def give_back(self, machine: Machine, ticket: str) -> None:
+        with contextlib.suppress(SandboxUnavailable):  # then it counts until this process ends
+            async with self._entries(machine) as entries:
+                entries[:] = [entry for entry in entries if entry.ticket != ticket]
+        self._given_back.set()
+
+    async def _enter(self, machine: Machine, memory: int, *, spare: bool) -> str | None:
+        async with self._entries(machine) as entries:
+            if not self._fits(machine, [entry for entry in entries if entry.spare == spare], memory, spare=spare):
+                return None
+            entry = Entry(secrets.token_hex(8), self._owner, memory, spare, time.time())
+            entries.append(entry)
+        return entry.ticket
+
+    def _fits(self, machine: Machine, entries: list[Entry], memory: int, *, spare: bool) -> bool:
+        budget = self._budget or machine.memory // SHARE
+        wanted = sum(entry.memory for entry in entries) + memory
+        if spare:
+            return wanted <= budget // SPARES_SHARE
+        return not entries or (wanted <= budget and len(entries) < EACH_PROCESSOR * machine.processors)
+
+    @asynccontextmanager
+    async def _entries(self, machine: Machine) -> AsyncIterator[list[Entry]]:
+        """All that count, to be changed; the file is as it was, or as it is to be."""
+        path = self._folder / f"{machine.name}.json"
+        try:
+            async with locked(path.with_suffix(".lock")):
+                before = _read(path)
+                entries = [entry for entry in before if entry.counts]
+                yield entries
+                if entries != before:
+                    _write(path, entries)
+        except OSError as error:
+            raise SandboxUnavailable(
+                f"Room for a sandbox cannot be noted in {self._folder}: {error.strerror}.",
+                "Free some space there, or set CODETEAM_CACHE to a folder that can be written.",
+                "disk_full",
+            ) from error
+
+
+def _read(path: Path) -> list[Entry]:
+    try:
+        return [Entry(**facts) for facts in json.loads(path.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError):  # of another release, or broken by hand
+        return []
+
+
+def _write(path: Path, entries: list[Entry]) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps([asdict(entry) for entry in entries]), "utf-8")
+    draft.replace(path)
