@@ -84,7 +84,7 @@ def test_no_docker_where_it_usually_is(place: Place, *, installed: bool) -> None
         "docker_missing",
         "There is no Docker engine: its socket does not exist.",
     )
-    assert check["mend"] == (mending.down if installed else mending.missing)(mending.this_machine(there.environ))
+    assert check["mend"] == (mending.down if installed else mending.missing)(mending.this_platform(there.environ))
     assert re.fullmatch(r"(Install Docker|Start the Docker engine): (sudo )?[a-z-]+ .*docker.*", check["mend"])
 
 
@@ -101,12 +101,12 @@ def without_engine(place: Place) -> Place:
     return place.with_environ(DOCKER_CONFIG=str(folder))
 
 
-DEBIAN = mending.Machine("Linux", ("debian",), has_systemd=True)
-MINT = mending.Machine("Linux", ("linuxmint", "ubuntu", "debian"), has_systemd=True)
-FEDORA = mending.Machine("Linux", ("fedora",), has_systemd=True)
-VOID = mending.Machine("Linux", ("void",))
-ALPINE = mending.Machine("Linux", ("alpine",), is_root=True)
-MAC, WINDOWS = mending.Machine("Darwin"), mending.Machine("Windows")
+DEBIAN = mending.Platform("Linux", ("debian",), has_systemd=True)
+MINT = mending.Platform("Linux", ("linuxmint", "ubuntu", "debian"), has_systemd=True)
+FEDORA = mending.Platform("Linux", ("fedora",), has_systemd=True)
+VOID = mending.Platform("Linux", ("void",))
+ALPINE = mending.Platform("Linux", ("alpine",), is_root=True)
+MAC, WINDOWS = mending.Platform("Darwin"), mending.Platform("Windows")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ MAC, WINDOWS = mending.Machine("Darwin"), mending.Machine("Windows")
         (WINDOWS, "winget install -e --id Docker.DockerDesktop", "docker desktop start"),
     ],
 )
-def test_each_machine_has_its_own_command(machine: mending.Machine, missing: str, down: str) -> None:
+def test_each_machine_has_its_own_command(machine: mending.Platform, missing: str, down: str) -> None:
     assert mending.missing(machine) == f"Install Docker: {missing}"
     assert mending.down(machine) == f"Start the Docker engine: {down}"
     installed = dataclasses.replace(machine, has_docker=True)

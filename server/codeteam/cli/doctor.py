@@ -179,7 +179,7 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
         found = [Check("docker", "ok", f"Docker engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
     except TimeoutError:
         detail = f"the Docker engine does not answer within {_PATIENCE:.0f} s"
-        return [Check("docker", "fail", detail, mending.silent(mending.this_machine(environ)), "docker_down")]
+        return [Check("docker", "fail", detail, mending.silent(mending.this_platform(environ)), "docker_down")]
     except CodeteamError as error:
         return [_failed("docker", error)]
     else:

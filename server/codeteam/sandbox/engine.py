@@ -26,7 +26,7 @@ from docker.context import ContextAPI
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import mending
-from codeteam.sandbox.mending import Machine, this_machine
+from codeteam.sandbox.mending import Platform, this_platform
 
 T = TypeVar("T")
 FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
@@ -255,10 +255,10 @@ def explain(error: Exception, environ: Mapping[str, str]) -> SandboxUnavailable:
         return SandboxUnavailable(f"The Docker engine is at something else: {_first_line(text)}", "", "conflict")
     if isinstance(error, docker.errors.APIError):
         return SandboxUnavailable(f"The Docker engine refused: {_first_line(text)}", "`docker info` may say more.")
-    return _unreached(error, text, this_machine(environ))
+    return _unreached(error, text, this_platform(environ))
 
 
-def _unreached(error: Exception, text: str, machine: Machine) -> SandboxUnavailable:
+def _unreached(error: Exception, text: str, machine: Platform) -> SandboxUnavailable:
     """An engine that did not answer at all, with the command that mends it here."""
     lowered = text.lower()
     at = f" at {machine.host} (DOCKER_HOST)" if machine.host else ""

@@ -30,7 +30,7 @@ _DESKTOP_START = {"Darwin": "open -a Docker", "Windows": "docker desktop start"}
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Platform:
     """What decides which command it is."""
 
     system: str
@@ -45,7 +45,7 @@ class Machine:
     """What `DOCKER_HOST` says, without a password; empty where it says nothing."""
 
 
-def this_machine(environ: Mapping[str, str]) -> Machine:
+def this_platform(environ: Mapping[str, str]) -> Platform:
     """The machine that we run on, with the user's `PATH` and `DOCKER_HOST`."""
     try:
         release = platform.freedesktop_os_release()
@@ -53,7 +53,7 @@ def this_machine(environ: Mapping[str, str]) -> Machine:
         release = {}
     path = environ.get("PATH", "")
     scheme, mark, rest = environ.get("DOCKER_HOST", "").strip().rpartition("://")
-    return Machine(
+    return Platform(
         system=platform.system(),
         kinds=tuple(f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".replace("-", " ").split()),
         has_docker=any(shutil.which(program, path=path) for program in ("dockerd", "docker")),
@@ -63,14 +63,14 @@ def this_machine(environ: Mapping[str, str]) -> Machine:
     )
 
 
-def missing(machine: Machine) -> str:
+def missing(machine: Platform) -> str:
     """What to do where there is no engine: words that end in a command."""
     if machine.host or machine.has_docker:
         return down(machine)
     return f"Install Docker: {_install(machine)}"
 
 
-def down(machine: Machine) -> str:
+def down(machine: Platform) -> str:
     """What to do where an engine should be and does not answer."""
     if machine.host.startswith("unix:///run/user/"):  # an engine without root, each user's own
         return "Start the Docker engine: systemctl --user start docker"
@@ -80,23 +80,23 @@ def down(machine: Machine) -> str:
     return f"Start the Docker engine: {_service(machine, 'start')}"
 
 
-def silent(machine: Machine) -> str:
+def silent(machine: Platform) -> str:
     """What to do with an engine that takes a call and never answers it."""
     return down(machine) if machine.host else f"Restart the Docker engine: {_service(machine, 'restart')}"
 
 
-def forbidden(machine: Machine) -> str:
+def forbidden(machine: Platform) -> str:
     """What to do where this user may not speak to the engine."""
     return f"Join its group, then log in again: {_as_root('usermod -aG docker $USER', machine)}"
 
 
-def _install(machine: Machine) -> str:
+def _install(machine: Platform) -> str:
     if machine.system in _DESKTOP:
         return _DESKTOP[machine.system]
     return _as_root(next((_INSTALL[kind] for kind in machine.kinds if kind in _INSTALL), _ANY_LINUX), machine)
 
 
-def _service(machine: Machine, verb: str) -> str:
+def _service(machine: Platform, verb: str) -> str:
     if machine.system in _DESKTOP_START:
         return "docker desktop restart" if verb == "restart" else _DESKTOP_START[machine.system]
     if machine.has_systemd:
@@ -104,7 +104,7 @@ def _service(machine: Machine, verb: str) -> str:
     return _as_root(f"rc-service docker {verb}" if "alpine" in machine.kinds else f"service docker {verb}", machine)
 
 
-def _as_root(command: str, machine: Machine) -> str:
+def _as_root(command: str, machine: Platform) -> str:
     """The command with `sudo` where it is needed; root may not even have that program."""
     if machine.is_root:
         return command

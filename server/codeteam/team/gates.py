@@ -66,8 +66,8 @@ async def _run(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback | None
     if not bench.executor.has_code(draft.files):
         language = TONGUES[bench.task.settings.language].title
         wrong = f"None of the files is {language}, so nothing of the draft can be run."
-        missing = f"none of its files is {language}: nothing was run"
-        return failed(gates, "run", f"{wrong} Write what was asked for in {language}.", missing)
+        told = f"none of its files is {language}: nothing was run"
+        return failed(gates, "run", f"{wrong} Write what was asked for in {language}.", told)
     with bench.step("executor", draft.iteration, "running the draft in the sandbox") as said:
         run = bench.last_run = await bench.executor.run(draft.iteration, draft.files)
         said.append("it runs" if run.ok else how_it_ended(run))
