@@ -10,6 +10,7 @@ import {
 } from 'vscode-languageclient/node';
 import { applyEdit } from './preview';
 import { forServer, SECTION } from './settings';
+import { withReason } from './unavailable';
 
 export function middleware(client: () => LanguageClient | undefined, context: vscode.ExtensionContext): Middleware {
   const names = settingNames(context);
@@ -29,6 +30,7 @@ export function middleware(client: () => LanguageClient | undefined, context: vs
         next(token, params); // the client frees what it keeps of the token
       }
     },
+    provideCodeActions: async (document, range, place, token, next) => withReason(await next(document, range, place, token), place),
     workspace: {
       configuration: (params, token, next) =>
         params.items.every((item) => item.section === SECTION) ? params.items.map(() => forServer(names)) : next(params, token),

@@ -1,4 +1,5 @@
-// The tests of what needs no editor: bundled, then run by Node's own test runner.
+// The tests of what needs no editor, bundled and run by Node's own test runner; with `host`, bundles those that run
+// inside the extension host, for VS Code to load from client-extension/dist/test/host.js.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -10,6 +11,19 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const to = join(here, '..', 'dist', 'test');
 const tests = readdirSync(join(here, 'plain')).filter((name) => name.endsWith('.test.ts'));
 
+if (process.argv[2] === 'host') {
+  buildSync({
+    entryPoints: [join(here, 'host', 'suite.ts')],
+    outfile: join(to, 'host.js'),
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    external: ['vscode'],
+    logLevel: 'warning',
+  });
+  process.exit();
+}
 buildSync({
   entryPoints: tests.map((name) => join(here, 'plain', name)),
   outdir: to,

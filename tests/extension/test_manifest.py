@@ -104,7 +104,7 @@ def test_the_versions_are_the_same() -> None:
 def test_keys_are_chords_with_one_beginning_and_no_two_are_the_same() -> None:
     keys = [binding["key"] for binding in CONTRIBUTES["keybindings"]]
     assert len(set(keys)) == len(keys)
-    assert {key.split()[0] for key in keys} == {"ctrl+alt+y"}
+    assert {key.split()[0] for key in keys} == {"ctrl+alt+j"}
     assert all(binding["mac"] == binding["key"].replace("ctrl", "cmd", 1) for binding in CONTRIBUTES["keybindings"])
 
 
