@@ -214,5 +214,13 @@ function inWords({ stderr, stdout }: Outcome): string {
 }
 
 function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim().slice(0, 300) ?? 'no word';
+  return (
+    text
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^\s*(?:error|ERROR):\s*/, '')
+      .trim()
+      .slice(0, 300) ?? 'no word'
+  );
 }
