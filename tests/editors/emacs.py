@@ -19,6 +19,8 @@ import psutil
 from tests.editors.shop import Shop, until
 from tests.editors.stopping import stop
 
+PAUSE = 1.0
+"""Seconds between looks at Emacs: it tells its server of changes once it was idle for half a second, unlooked at."""
 SETTLED = """
 ;; what a test needs to reach Emacs, and nothing that changes what it does
 (require 'eglot)
@@ -87,7 +89,7 @@ class Emacs:
         """What Emacs asks in the minibuffer, once it asks what holds these words."""
         ask = "(if (active-minibuffer-window) (with-current-buffer (window-buffer (active-minibuffer-window)) "
         ask += '(buffer-string)) "")'
-        return str(until(lambda: words in (asked := self.lisp(ask)) and asked, f"question {words!r}"))
+        return str(until(lambda: words in (asked := self.lisp(ask)) and asked, f"question {words!r}", pause=PAUSE))
 
     def text(self, name: str) -> str:
         """The text of a buffer; empty when there is none."""

@@ -81,12 +81,12 @@ class Shop:
         return block[1].replace(model, f"script/{self.replies}")
 
 
-def until(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
-    """The first result that is true; fails the test when none comes in time."""
+def until(look: Callable[[], T], what: str, patience: float = PATIENCE, pause: float = 0.25) -> T:
+    """The first result that is true, looked for again after a pause; fails the test when none comes in time."""
     end = time.monotonic() + patience
     while not (found := look()):
         assert time.monotonic() < end, f"in {patience:.0f} s: no {what}"
-        time.sleep(0.25)
+        time.sleep(pause)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.editors.emacs import Emacs
+from tests.editors.emacs import PAUSE, Emacs
 from tests.editors.shop import BODY, DONE, MODULE, Shop, containers, nothing_left, until
 
 STUB = 6
@@ -50,12 +50,12 @@ def test_a_finding_is_shown_and_dismissed(emacs: Emacs) -> None:
     apply(emacs)
     until(lambda: emacs.text("slug.py") == DONE, "edit in the buffer")
     emacs.keys("\x01")  # Eglot tells of a server's own edit when Emacs is idle again, so after the next key
-    (found,) = until(lambda: emacs.diagnostics("slug.py"), "diagnostic")
+    (found,) = until(lambda: emacs.diagnostics("slug.py"), "diagnostic", pause=PAUSE)
     assert found["line"] == STUB
     assert "Punctuation stays in the slug." in found["text"]
     emacs.keys(f"\x1bgg{STUB}\r\x1bm")
     emacs.code_action("Codeteam: dismiss: Punctuation stays in the slug.")
-    until(lambda: not emacs.diagnostics("slug.py"), "diagnostic gone")
+    until(lambda: not emacs.diagnostics("slug.py"), "diagnostic gone", pause=PAUSE)
 
 
 @pytest.mark.docker

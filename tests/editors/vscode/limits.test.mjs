@@ -1,0 +1,56 @@
+// Where nothing may run, or nothing can: a workspace that is not trusted, a machine without a Docker engine.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Workbench } from './workbench.mjs';
+
+const STUB = 6;
+let bench;
+
+async function within(options, work) {
+  bench = await Workbench.start(options);
+  try {
+    await work();
+  } catch (error) {
+    await bench.keepEvidence('limits');
+    throw error;
+  } finally {
+    assert.deepEqual(await bench.stop(), [], 'nothing is left running');
+  }
+}
+
+test('in an untrusted workspace nothing runs, the actions say why, and trust mends it', { timeout: 720_000 }, () =>
+  within({ trusted: false }, async () => {
+    await bench.open('slug.py');
+    const before = bench.read('slug.py');
+    await bench.goTo(STUB);
+    await bench.command('Codeteam: Implement');
+    const told = await bench.notification('This workspace is not trusted');
+    await bench.picture('untrusted');
+    await bench.command('Codeteam: Focus on Jobs View');
+    await bench.page.locator('.welcome-view', { hasText: 'Nothing runs in an untrusted workspace' }).waitFor();
+    assert.equal(bench.read('slug.py'), before);
+    await told.getByRole('button', { name: 'Manage Trust' }).click();
+    await bench.page.locator('.workspace-trust-editor').getByRole('button', { name: 'Trust', exact: true }).first().click();
+    await bench.page.keyboard.press('Escape'); // the page about trust stands before the editor
+    await bench.page.locator('.workspace-trust-editor').waitFor({ state: 'hidden' });
+    await bench.goTo(STUB);
+    await bench.codeAction('Codeteam: implement slug');
+    await bench.preview();
+  }));
+
+test('without a Docker engine the editor says so, before and after a job', { timeout: 720_000 }, () =>
+  within({ environ: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }, async () => {
+    await bench.open('slug.py');
+    await bench.goTo(STUB);
+    await bench.codeAction('Codeteam: implement slug');
+    const told = await bench.notification('Codeteam could not implement slug');
+    await bench.picture('no-docker');
+    assert.match(await told.innerText(), /Docker/);
+    await bench.page.locator('.statusbar-item[id="status.languageStatus"]').hover();
+    const status = bench.page.locator('.hover-language-status', { hasText: 'docker' });
+    await status.waitFor();
+    await bench.page.screenshot({ path: join(bench.folder, 'status.png') });
+    assert.match(await status.innerText(), /Mend/);
+  }));

@@ -1,0 +1,71 @@
+// Models of the editor's own, from a provider that exists for these tests, and keys of the others.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { testIn, Workbench } from './workbench.mjs';
+
+const STUB = 6;
+const KEY = 'sk-tests-0123456789abcdef';
+let bench;
+
+before(async () => {
+  const replies = join(import.meta.dirname, '..', 'replies', 'slug.md');
+  bench = await Workbench.start({
+    settings: { 'codeteam.model': '', 'codeteam.preview': 'multi-diff' },
+    extensions: [join(import.meta.dirname, 'model-provider')],
+    environ: { CODETEAM_TEST_REPLIES: replies },
+  });
+});
+
+after(async () => {
+  assert.deepEqual(await bench?.stop(), [], 'nothing is left running');
+});
+
+testIn(() => bench, 'the editor’s model is offered where none is chosen, and does the job', async () => {
+  await bench.open('slug.py');
+  const before = bench.read('slug.py');
+  const offer = await bench.notification('Your editor offers');
+  await bench.picture('editor-model-offered');
+  await offer.getByRole('button', { name: 'Use It' }).click();
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  const question = await bench.notification('Apply it?');
+  await bench.picture('multi-diff');
+  assert.match(await question.innerText(), /2 of 2 tests passed/);
+  assert.equal(bench.read('slug.py'), before);
+  await question.getByRole('button', { name: 'Apply' }).click();
+  await bench.until(() => bench.read('slug.py') !== before && bench.has('tests/test_slug.py'), 'edit on the disk');
+});
+
+testIn(() => bench, 'a quota that is used up is told in plain words', async () => {
+  bench.configure({ 'codeteam.model': 'editor/exhausted' });
+  await bench.open('slug.py');
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  const told = await bench.notification('Codeteam could not implement slug');
+  await bench.picture('quota');
+  assert.match(await told.innerText(), /quota/i);
+});
+
+testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowhere', async () => {
+  await bench.open('slug.py');
+  await bench.command('Codeteam: Choose Model');
+  await bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Recorded' }).waitFor();
+  await bench.picture('choose-model');
+  await bench.pick('OpenAI');
+  const input = bench.page.locator('.quick-input-widget input.input');
+  await bench.page.locator('.quick-input-widget', { hasText: 'model of OpenAI' }).waitFor();
+  await bench.page.keyboard.press('Enter');
+  await bench.page.locator('.quick-input-widget', { hasText: 'key for OpenAI' }).waitFor();
+  assert.equal(await input.getAttribute('type'), 'password');
+  await bench.picture('key');
+  await input.fill(KEY);
+  await bench.page.keyboard.press('Enter');
+  await input.waitFor({ state: 'hidden' });
+  const found = spawnSync('grep', ['-rlF', KEY, bench.folder], { encoding: 'utf8' });
+  assert.equal(found.stdout, '', 'no file holds the key');
+  await bench.command('Codeteam: Forget Keys');
+  await bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'OPENAI_API_KEY' }).waitFor();
+});
