@@ -7,6 +7,7 @@ import { answerChat } from './chat';
 import { registerCommands, reportOf } from './commands';
 import { Doctor } from './doctor';
 import { documents, SCHEME } from './documents';
+import { isOfTheMachine, tellFailure } from './failures';
 import { Jobs } from './jobs';
 import { JobsView } from './jobsView';
 import { Models } from './models';
@@ -19,9 +20,6 @@ import { Server } from './server';
 import { StatusItem } from './status';
 import { TraceChannel } from './trace';
 
-/** What keeps a job from running on this machine, by the kind of its failure. */
-const OF_THE_MACHINE = /^(docker_|sandbox_|image_|disk_|model_|worker_)/;
-
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Codeteam', { log: true });
   const carried = bundle(context);
@@ -30,8 +28,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const jobs = new Jobs();
   const connect = (client: LanguageClient) => [
     client.onNotification(protocol.job, (params) => {
+      const hasFailed = params.state === 'failed' && jobs.get(params.jobId)?.state !== 'failed';
       jobs.tell(params);
-      if (params.state === 'failed' && OF_THE_MACHINE.test(params.error?.kind ?? '')) void doctor.look();
+      if (hasFailed) void tellFailure(params);
+      if (isOfTheMachine(params)) void doctor.look();
       else if (doctor.trouble && ['proposed', 'applied', 'done'].includes(params.state)) void doctor.look();
     }),
     client.onNotification(protocol.step, (params) => jobs.tellStep(params)),

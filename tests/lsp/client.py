@@ -268,9 +268,12 @@ class Client:
         ]
 
     def messages(self) -> list[str]:
-        """Everything the user was shown."""
+        """Everything the user was shown; a client that follows its jobs says by itself that one has failed."""
         shown = [*self.notifications, *self.requests]
-        return [entry["params"]["message"] for entry in shown if entry["method"].startswith("window/showMessage")]
+        said = [entry["params"]["message"] for entry in shown if entry["method"].startswith("window/showMessage")]
+        jobs = [entry["params"] for entry in self.notifications if entry["method"] == "codeteam/job"]
+        failed = [(job["title"], job["error"]) for job in jobs if job["state"] == "failed"]
+        return said + [f"Codeteam could not {title}: {why['message']} {why['hint']}".strip() for title, why in failed]
 
     async def leave(self) -> int:
         """Shut the server down and wait for its end."""

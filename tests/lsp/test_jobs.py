@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,17 +148,18 @@ async def test_a_job_that_is_cancelled_at_once_never_runs(tmp_path: Path) -> Non
         assert client.edits == []
 
 
-async def test_a_failure_is_told_with_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("capabilities", [CAPABILITIES, without(CAPABILITIES, "experimental")])
+async def test_a_failure_is_told_once_with_what_to_do(tmp_path: Path, capabilities: Mapping[str, Any]) -> None:
     root, uri = workspace(tmp_path)
     failed = Failed("model_auth", "The key was refused.", "Set CODETEAM_API_KEY.")
-    async with playing(tmp_path / "home", *STEPS, failed) as client:
+    words = "The key was refused. Set CODETEAM_API_KEY."
+    async with playing(tmp_path / "home", *STEPS, failed, capabilities=capabilities) as client:
         await client.initialize(root)
         client.open(uri, CODE)
         job = await started(client, uri)
-        await client.job_state(job, "failed")
-        text = "Codeteam could not implement slug: The key was refused. Set CODETEAM_API_KEY."
-        assert client.messages() == [text]
-        assert client.progress(job)[-1]["kind"] == "end"
+        await client.until(lambda: client.progress(job)[-1:] == [{"kind": "end", "message": words}], "end of the job")
+        await client.until(client.messages, "message")
+        assert client.messages() == [f"Codeteam could not implement slug: {words}"]
 
 
 async def test_waiting_sending_back_and_notes_are_said_in_words(tmp_path: Path) -> None:

@@ -224,7 +224,8 @@ class EditorJobs:
                 job.message = f"{message} {hint}".strip()
                 if kind != "model_auth" or not self._editor.features.secrets:  # the user may give a key next time
                     self._availability.failed(kind, job.message)
-                self._editor.say(types.MessageType.Error, f"Codeteam could not {job.request.title}: {job.message}")
+                if not self._editor.features.job_notifications:  # else the editor tells it, with what can be done
+                    self._editor.say(types.MessageType.Error, f"Codeteam could not {job.request.title}: {job.message}")
             case _:
                 job.state, job.message = State.CANCELLED, "cancelled"
         job.progress.end(job.message)

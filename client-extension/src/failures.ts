@@ -1,0 +1,38 @@
+// A job that failed, told with the way out of it; the server leaves that to editors that follow its jobs.
+
+import * as vscode from 'vscode';
+import type { JobParams } from './protocol';
+
+interface WayOut {
+  title: string;
+  command: string;
+}
+
+/** What keeps a job from running on this machine, by the kind of its failure. */
+const OF_THE_MACHINE = /^(docker_|sandbox_|image_|disk_|worker_)/;
+const OF_THE_MODEL = /^model_/;
+
+/** Whether another look at the machine may tell more. */
+export function isOfTheMachine(job: JobParams): boolean {
+  const kind = job.error?.kind ?? '';
+  return job.state === 'failed' && (OF_THE_MACHINE.test(kind) || OF_THE_MODEL.test(kind));
+}
+
+export async function tellFailure(job: JobParams): Promise<void> {
+  const { kind = '', message = job.message, hint = '' } = job.error ?? {};
+  const ways = waysOut(kind);
+  // with a button VS Code shows the whole message, without one a line of it
+  const chosen = await vscode.window.showErrorMessage(
+    `Codeteam could not ${job.title}: ${message} ${hint}`.trim(),
+    ...ways.map(({ title }) => title)
+  );
+  const way = ways.find(({ title }) => title === chosen);
+  if (way) await vscode.commands.executeCommand(way.command, { jobId: job.jobId });
+}
+
+function waysOut(kind: string): WayOut[] {
+  const report = { title: 'Open Report', command: 'codeteam.openReport' };
+  if (OF_THE_MACHINE.test(kind)) return [{ title: 'Check This Machine', command: 'codeteam.checkMachine' }];
+  if (OF_THE_MODEL.test(kind)) return [{ title: 'Choose Model', command: 'codeteam.chooseModel' }, report];
+  return [report];
+}
