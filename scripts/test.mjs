@@ -1,6 +1,7 @@
 // `npm test`: set up, then every check; all run even when one fails. `npm test -- ARGS` gives ARGS to pytest and runs it alone.
 
 import { availableParallelism } from 'node:os';
+import { prepareEditors } from './editors.mjs';
 import { prepareModules, tool } from './package.mjs';
 import { run, runQuietly } from './programs.mjs';
 import { python } from './python.mjs';
@@ -18,7 +19,6 @@ const BESIDE = [
   ['biome', [tool('biome'), 'ci', EXTENSION]],
   ['tsc', [tool('tsc'), '--project', EXTENSION]],
   ['extension', [process.execPath, `${EXTENSION}/test/run.mjs`]],
-  ['package', [process.execPath, 'scripts/start.cjs', 'package']],
 ];
 /** Of a check that passed, so that the summary of its runner is among them. */
 const LAST_LINES = 10;
@@ -40,12 +40,22 @@ export async function main(argv) {
 async function everything(env) {
   await prepareModules();
   const beside = quietly(BESIDE, env);
+  const editors = await timed('editors', fetchEditors);
   const tests = await shown('pytest', ALL_TESTS, env);
-  const results = await beside;
+  const results = [editors, ...(await beside)];
   for (const { name, code, output } of results) {
     console.log(`${heading(name)}\n${output.trimEnd().split('\n').slice(code === 0 ? -LAST_LINES : 0).join('\n')}`);
   }
   return [...results, tests];
+}
+
+/** Before the tests, several of which would install them at once; those that need what is missing then fail. */
+async function fetchEditors() {
+  try {
+    return { code: 0, output: JSON.stringify(await prepareEditors(), null, 2) };
+  } catch (error) {
+    return { code: 3, output: error.name === 'Stop' ? `${error.message}\n${error.hint}` : String(error.stack) };
+  }
 }
 
 async function quietly(checks, env) {

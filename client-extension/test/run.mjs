@@ -1,5 +1,5 @@
 // The tests of what needs no editor, bundled and run by Node's own test runner; with `host`, bundles those that run
-// inside the extension host, for VS Code to load from client-extension/dist/test/host.js.
+// inside the extension host, for VS Code to load from dist/extension-tests/host.js.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const to = join(here, '..', 'dist', 'test');
+const to = join(here, '..', '..', 'dist', 'extension-tests');
 const tests = readdirSync(join(here, 'plain')).filter((name) => name.endsWith('.test.ts'));
 
 if (process.argv[2] === 'host') {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
+from filelock import FileLock
 
 from tests.editors.emacs import Emacs
 from tests.editors.neovim import Neovim
@@ -21,14 +24,17 @@ MOST_MINUTES = 15
 @pytest.fixture(scope="session")
 def programs() -> dict[str, str]:
     """Where the editors are; installs what is missing, and fails where that cannot be done."""
-    done = subprocess.run(
-        ["node", "scripts/start.cjs", "editors"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=60 * MOST_MINUTES,
-    )
+    with FileLock(
+        Path(gettempdir()) / f"codeteam-editors-{os.getuid()}.lock"
+    ):  # of several processes of tests one installs
+        done = subprocess.run(
+            ["node", "scripts/start.cjs", "editors"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60 * MOST_MINUTES,
+        )
     found: dict[str, str] = json.loads(done.stdout)
     return found
 

@@ -1,27 +1,33 @@
-// Tests inside the extension host, run by VS Code itself (`extensionTestsPath`): what users cannot see, or would have to
-// wait for. The folder is a workspace with a stub in slug.py; the team's replies are recorded.
+// Tests inside the extension host, run by VS Code itself (`extensionTestsPath`), beside the packaged extension: what users
+// cannot see, or would have to wait for. The folder is a workspace with a stub in slug.py; the team's replies are recorded.
 
 import { writeFileSync } from 'node:fs';
 import { chat } from './chat';
 import { keys } from './keys';
+import { manifest } from './manifest';
+import { menu } from './menu';
 import { preview } from './preview';
 import { setUp } from './setUp';
 
 export type Tests = Record<string, () => Promise<void>>;
 
-/** Called by VS Code; rejects with every failure. CODETEAM_HOST_TESTS names a file for the names of what passed. */
+interface Result {
+  name: string;
+  /** Empty where it passed. */
+  error: string;
+}
+
+/** Called by VS Code; rejects when a test fails. CODETEAM_HOST_TESTS names a file for what each told so far. */
 export async function run(): Promise<void> {
-  const failures: string[] = [];
-  const passed: string[] = [];
-  for (const [name, test] of Object.entries({ ...keys, ...chat, ...setUp, ...preview })) {
-    try {
-      await test();
-      passed.push(name);
-    } catch (error) {
-      failures.push(`${name}\n${error instanceof Error ? error.stack : String(error)}`);
-    }
+  const results: Result[] = [];
+  for (const [name, test] of Object.entries({ ...manifest, ...keys, ...chat, ...menu, ...setUp, ...preview })) {
+    const error = await test().then(
+      () => '',
+      (reason: unknown) => (reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason))
+    );
+    results.push({ name, error });
+    writeFileSync(process.env['CODETEAM_HOST_TESTS'] ?? '', JSON.stringify(results));
   }
-  const report = process.env['CODETEAM_HOST_TESTS'];
-  if (report) writeFileSync(report, JSON.stringify({ passed, failures }, null, 2));
-  if (failures.length) throw new Error(`${failures.length} tests failed:\n${failures.join('\n\n')}`);
+  const failed = results.filter(({ error }) => error);
+  if (failed.length) throw new Error(`${failed.length} tests failed`);
 }

@@ -12,7 +12,7 @@ import pytest
 
 from tests.editors.report.jobs import ROOT, answers
 
-ARTIFACTS = ROOT / "dist" / "pictures"
+ARTIFACTS = ROOT / "dist" / "screenshots" / "report"
 """Screenshots, to be looked at; continuous integration keeps them."""
 LONGEST = 900
 """Seconds of the tests in the browser, on whatever busy machine."""

@@ -1,7 +1,6 @@
 // Where nothing may run, or nothing can: a workspace that is not trusted, a machine without a Docker engine.
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Workbench } from './workbench.mjs';
 
@@ -25,19 +24,25 @@ test('in an untrusted workspace nothing runs, the actions say why, and trust men
     await bench.open('slug.py');
     const before = bench.read('slug.py');
     await bench.goTo(STUB);
+    const titles = await bench.codeActions('Codeteam: This workspace is not trusted');
+    await bench.picture('untrusted-menu');
+    assert.deepEqual(titles.filter((title) => /^Codeteam: (?!This workspace)/.test(title)), [], 'nothing else is offered');
+    await bench.page.keyboard.press('Escape');
     await bench.command('Codeteam: Implement');
     const told = await bench.notification('This workspace is not trusted');
     await bench.picture('untrusted');
     await bench.command('Codeteam: Focus on Jobs View');
     await bench.page.locator('.welcome-view', { hasText: 'Nothing runs in an untrusted workspace' }).waitFor();
     assert.equal(bench.read('slug.py'), before);
+    assert.deepEqual(bench.jobs(), [], 'no job was begun');
     await told.getByRole('button', { name: 'Manage Trust' }).click();
     await bench.page.locator('.workspace-trust-editor').getByRole('button', { name: 'Trust', exact: true }).first().click();
-    await bench.page.keyboard.press('Escape'); // the page about trust stands before the editor
+    await bench.page.locator('.modal-editor-part .codicon-close').last().click(); // the page about trust stands before the editor
     await bench.page.locator('.workspace-trust-editor').waitFor({ state: 'hidden' });
     await bench.goTo(STUB);
     await bench.codeAction('Codeteam: implement slug');
     await bench.preview();
+    assert.equal(bench.jobs().length, 1);
   }));
 
 test('without a Docker engine the editor says so, before and after a job', { timeout: 720_000 }, () =>
@@ -47,10 +52,20 @@ test('without a Docker engine the editor says so, before and after a job', { tim
     await bench.codeAction('Codeteam: implement slug');
     const told = await bench.notification('Codeteam could not implement slug');
     await bench.picture('no-docker');
-    assert.match(await told.innerText(), /Docker/);
+    assert.match(await told.innerText(), /There is no Docker engine.*Install Docker/);
+    await bench.codeActions('Codeteam: There is no Docker engine');
+    await bench.page.keyboard.press('Escape');
+    await told.getByRole('button', { name: 'Check This Machine' }).click();
+    const check = bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'docker' });
+    await check.waitFor();
+    assert.match(await check.innerText(), /Install Docker/);
+    await bench.picture('machine');
+    await check.click();
+    const way = await bench.notification('To mend it');
+    assert.match(await way.innerText(), /Install Docker/);
+    await way.getByRole('button', { name: 'Check Again' }).waitFor();
     await bench.page.locator('.statusbar-item[id="status.languageStatus"]').hover();
     const status = bench.page.locator('.hover-language-status', { hasText: 'docker' });
     await status.waitFor();
-    await bench.page.screenshot({ path: join(bench.folder, 'status.png') });
     assert.match(await status.innerText(), /Mend/);
   }));

@@ -47,6 +47,7 @@ testIn(() => bench, 'a quota that is used up is told in plain words', async () =
   const told = await bench.notification('Codeteam could not implement slug');
   await bench.picture('quota');
   assert.match(await told.innerText(), /quota/i);
+  await told.getByRole('button', { name: 'Choose Model' }).waitFor();
 });
 
 testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowhere', async () => {

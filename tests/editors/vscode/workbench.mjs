@@ -15,7 +15,8 @@ export const ROOT = resolve(import.meta.dirname, '../../..');
 export const PICTURES = join(ROOT, 'dist', 'screenshots');
 /** Milliseconds that anything may take on a busy machine before a test says that it did not happen. */
 export const PATIENCE = 180_000;
-const PLACES = JSON.parse(execFileSync('node', ['scripts/start.cjs', 'editors'], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+/** Where the editors are, as `node scripts/start.cjs editors` prints it. */
+const PLACES = JSON.parse(process.env.EDITORS);
 const VSIX = join(ROOT, 'dist', 'codeteam.vsix');
 const PYTHON = join(ROOT, '.venv', 'bin', 'python');
 const { chromium } = await import(pathToFileURL(join(PLACES.modules, 'playwright-core', 'index.mjs')));
@@ -61,6 +62,9 @@ export class Workbench {
       bench.configure({ 'codeteam.model': `script/${bench.replies}`, ...settings });
       await bench.startServer({ environ, trusted, driver, packages: [VSIX, ...extensions.map((from) => pack(from, folder))] });
       bench.browser = await chromium.launch({ executablePath: PLACES.chromium, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+      // one for all windows, which then find VS Code in its cache
+      bench.context = await bench.browser.newContext({ viewport: { width: 1280, height: 800 } });
+      await bench.context.grantPermissions(['clipboard-read', 'clipboard-write']);
       return bench;
     } catch (error) {
       await bench.stop();
@@ -73,6 +77,7 @@ export class Workbench {
     this.shops = 0;
     this.replies = join(folder, 'replies.md');
     this.log = join(folder, 'server.log');
+    this.hostTests = join(folder, 'host-tests.json');
   }
 
   /** What the team says from now on. */
@@ -101,13 +106,11 @@ export class Workbench {
 
   /** Opens a file of a fresh copy of the shop in a fresh window. */
   async open(name, { payload = {}, prepare = async () => {} } = {}) {
-    await this.page?.context().close();
+    await this.page?.close();
     this.shops += 1;
     this.shop = join(this.folder, `${this.shops}`, 'shop');
     cpSync(join(import.meta.dirname, '..', 'workspace'), this.shop, { recursive: true });
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 } });
-    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-    this.page = await context.newPage();
+    this.page = await this.context.newPage();
     this.page.setDefaultTimeout(PATIENCE);
     this.console = [];
     this.page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()}`));
@@ -118,24 +121,21 @@ export class Workbench {
     await this.page.locator('.tab.active', { hasText: name }).waitFor({ timeout: PATIENCE });
   }
 
-  /** Runs a module of tests in the extension host; resolves to what each told, and to VS Code's verdict. */
+  /** Runs a module of tests in the extension host; resolves to what each told, and to VS Code's exit code. */
   async runInHost(name, extension, tests) {
-    const results = [];
     let ended;
     const code = new Promise((resolve) => {
       ended = resolve;
     });
     const prepare = async (page) => {
-      await page.exposeFunction('codeAutomationLog', (_kind, args) => {
-        const [, told] = /^codeteam-test (.*)$/s.exec(args[0]) ?? [];
-        if (told) results.push(JSON.parse(told));
-      });
+      await page.exposeFunction('codeAutomationLog', () => {});
       await page.exposeFunction('codeAutomationExit', (number) => ended(number));
     };
     const payload = { extensionDevelopmentPath: this.remote(extension), extensionTestsPath: this.remote(tests) };
     await this.open(name, { payload, prepare });
     const late = sleep(2 * PATIENCE, 'no end in time', { ref: false });
-    return { results, code: await Promise.race([code, late]) };
+    const verdict = await Promise.race([code, late]);
+    return { results: existsSync(this.hostTests) ? JSON.parse(readFileSync(this.hostTests, 'utf8')) : [], code: verdict };
   }
 
   /** A path of the server as the window names it. */
@@ -290,6 +290,12 @@ export class Workbench {
     if (existsSync(logs)) cpSync(logs, join(folder, 'logs'), { recursive: true });
   }
 
+  /** Every job that was ever begun, as the command line tells of them. */
+  jobs() {
+    const argv = ['-P', '-m', 'codeteam', 'jobs', '--json'];
+    return JSON.parse(execFileSync(PYTHON, argv, { cwd: this.folder, env: this.env, encoding: 'utf8' })).jobs;
+  }
+
   /** Ends everything that was started; resolves to the programs that stayed, by their command lines. */
   async stop() {
     const family = this.server?.pid ? descendants(this.server.pid) : [];
@@ -310,7 +316,7 @@ export class Workbench {
     this.port = await freePort();
     const home = join(this.folder, 'home');
     mkdirSync(home, { recursive: true });
-    const env = {
+    const env = (this.env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CODETEAM_|XDG_|VSCODE_)/.test(name))),
       HOME: home,
       XDG_CONFIG_HOME: join(home, '.config'),
@@ -320,8 +326,9 @@ export class Workbench {
       EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
       CODETEAM_CACHE: cacheFolder(),
       CODETEAM_WORKER_PYTHON: PYTHON,
+      CODETEAM_HOST_TESTS: this.hostTests,
       ...environ,
-    };
+    });
     const places = ['--user-data-dir', join(this.folder, 'data'), '--extensions-dir', join(this.folder, 'extensions')];
     const wanted = packages.flatMap((path) => ['--install-extension', path]);
     const installed = spawnSync(PLACES.node, [PLACES.codeServer, ...places, ...wanted], { env, encoding: 'utf8', timeout: 2 * PATIENCE });
