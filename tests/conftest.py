@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+FIRST = ("tests/editors/", "tests/soak/", "tests/e2e/", "tests/attacks/")
+"""Where the long tests are: begun late, one of them would go on alone when all others have ended."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The embedded model's tests first, for they take longest, and in one process, for its memory is there once."""
-    items.sort(key=lambda item: item.get_closest_marker("model") is None)
+    """The longest first; the embedded model's in one process, for its memory is there once."""
+    items.sort(key=_turn)
     for item in items:
         if item.get_closest_marker("model"):
             item.add_marker(pytest.mark.xdist_group("model"))
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("model"):
+        return -1
+    return next((turn for turn, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), len(FIRST))
