@@ -62,20 +62,16 @@ TONGUES = {
 """By name."""
 
 
-_FOREIGN = {
-    "C": ".c .h", "C++": ".cc .cpp .cxx .hh .hpp .hxx", "C#": ".cs", "Clojure": ".clj .cljs", "Dart": ".dart",
-    "Elixir": ".ex .exs", "Erlang": ".erl", "F#": ".fs", "Fortran": ".f90", "Haskell": ".hs", "Java": ".java",
-    "Julia": ".jl", "Kotlin": ".kt .kts", "Lua": ".lua", "Nim": ".nim", "OCaml": ".ml .mli", "PHP": ".php",
-    "Perl": ".pl .pm", "PowerShell": ".ps1", "R": ".r", "React's JSX": ".jsx .tsx", "Ruby": ".rb", "Rust": ".rs",
-    "SQL": ".sql", "Scala": ".scala", "Svelte": ".svelte", "Swift": ".swift", "Vue": ".vue", "Zig": ".zig",
-}  # fmt: skip
-"""Languages that the sandbox has nothing for, by name, with their files' endings."""
+_FOREIGN = re.compile(
+    r"(?i).*\.(?:c|cc|cljs?|cpp|cs|cxx|dart|erl|exs?|f90|fs|h|hh|hpp|hs|hxx|java|jl|jsx|kts?|lua|mli?|nim|php|p[lm]|ps1"
+    r"|r|rb|rs|scala|sql|svelte|swift|tsx|vue|zig)"
+)
+"""Files of code in languages that the sandbox has nothing for."""
 
 
-def foreign(path: str) -> str:
-    """The language of a file of code that cannot be run here, as people write it; empty for any other file."""
-    ending = PurePosixPath(path).suffix.lower()
-    return next((title for title, endings in _FOREIGN.items() if ending and ending in endings.split()), "")
+def foreign(path: str) -> bool:
+    """Whether a file holds code that cannot be run here; prose and tables are no code."""
+    return _FOREIGN.fullmatch(path) is not None
 
 
 def tongue_of(path: str) -> Tongue | None:
@@ -99,8 +95,13 @@ def language_for(path: str, requirement: str, setting: str) -> str:
     """The language of a job: that of its document, else of the files that the requirement names, else the setting's."""
     if tongue := tongue_of(path):
         return tongue.name
-    named = {tongue.name for word in _FILE.findall(requirement[:100_000]) if (tongue := tongue_of(word))}
+    named = named_in(requirement)
     return named.pop() if len(named) == 1 else setting
+
+
+def named_in(requirement: str) -> set[str]:
+    """The languages of the files that a requirement names."""
+    return {tongue.name for word in _FILE.findall(requirement[:100_000]) if (tongue := tongue_of(word))}
 
 
 _FILE = re.compile(r"(?<![\w./-])(?:[\w-]+/){0,20}[\w.-]{1,100}\.[a-z]{1,5}\b")

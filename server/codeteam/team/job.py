@@ -13,7 +13,7 @@ from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, SandboxUnavailable, UnreadableReply
 from codeteam.domain.events import Event, Noted, Proposed
 from codeteam.domain.evidence import Evidence, Gate, RunResult
-from codeteam.domain.languages import TONGUES, can_be_written, foreign
+from codeteam.domain.languages import TONGUES, can_be_written, foreign, named_in
 from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
@@ -118,17 +118,24 @@ def _refuse_bad_input(task: Task) -> None:
     if task.intent in (Intent.REVIEW, Intent.TEST, Intent.FIX, Intent.REFACTOR, Intent.DOCUMENT):
         if task.document is None or not task.document.text.strip():
             raise BadInput(f"There is no code to {task.intent.value}.", "Name a file, or select code in the editor.")
-        if not can_be_written(task.document.path):
-            known = ", ".join(tongue.title for tongue in TONGUES.values())
-            message = f"{task.document.path} is in no language that can be run and checked here ({known})."
-            raise BadInput(message, "Choose a file of one of them; what prose asks for can be implemented.")
     elif not task.requirement.strip() and not (task.document and task.document.text.strip()):
         raise BadInput("The requirement is empty.", "Say what is to be written, or select it in the editor.")
     if task.document and "\0" in task.document.text:
         raise BadInput(f"{task.document.path} is not a text file.", "Choose a file of source code.")
-    if task.document and (title := foreign(task.document.path)):  # what cannot be run would be proposed unproven
-        written = ", ".join(tongue.title for tongue in TONGUES.values())
-        raise BadInput(f"{title} cannot be run in the sandbox, so it is not written.", f"Codeteam writes {written}.")
+    if task.document and _cannot_be_run(task, task.document.path):
+        known = ", ".join(tongue.title for tongue in TONGUES.values())
+        message = f"{task.document.path} is in no language that can be run and checked here ({known})."
+        raise BadInput(message, "Choose a file of one of them; what prose asks for can be implemented.")
+
+
+def _cannot_be_run(task: Task, path: str) -> bool:
+    """Whether a job would change what cannot be run, and propose it unproven.
+
+    What prose or a table asks for is written in another file, and so is what is to be ported to a file that is named.
+    """
+    if task.intent is Intent.IMPLEMENT:
+        return foreign(path) and not named_in(task.requirement)
+    return not can_be_written(path)
 
 
 async def _open_models(task: Task, models: Models) -> dict[str, Model]:
