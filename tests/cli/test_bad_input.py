@@ -37,6 +37,7 @@ LARGE = "x = 1\n" * 200_000
         (["--file", "link.py", "words"], "outside of the workspace"),
         (["--file", "good.py:1"], "Nothing in there says what to implement"),
         (["words", "--intent", "refactor"], "--file"),
+        (["--intent", "fix", "--file", "good.py:2"], "Nothing says what is wrong with the code"),
         (["words", "--intent", "conquer"], "invalid choice: 'conquer'"),
         (["words", "--workspace", "nowhere"], "not a folder"),
         (["words", "--max-iterations", "0"], "whole number from 1 to 50"),

@@ -51,6 +51,11 @@ class Request:
         Raises:
             BadInput: nothing is asked.
         """
+        if intent is Intent.FIX and not instruction.strip():
+            raise BadInput(
+                "Nothing says what is wrong with the code.",
+                'Say it in words: codeteam run "…" --intent fix --file PATH.',
+            )
         task = gather_task(
             job=new_job_id(),
             intent=intent,
