@@ -5,6 +5,8 @@ import { after, before } from 'node:test';
 import { testIn, Workbench } from './workbench.mjs';
 
 const STUB = 6;
+/** Seconds that the developer takes where something is typed meanwhile. */
+const MEANWHILE = 12;
 const BODY = '    return "-".join(text.lower().split())\n';
 const TESTS = 'tests/test_slug.py';
 let bench;
@@ -78,7 +80,7 @@ testIn(() => bench, 'a job is cancelled from its notification', async () => {
 });
 
 testIn(() => bench, 'what is typed elsewhere while the team works stays', async () => {
-  bench.record('slug', { delay: 5 });
+  bench.record('slug', { delay: MEANWHILE });
   await bench.open('slug.py');
   const before = bench.read('slug.py');
   await bench.goTo(STUB);
@@ -95,7 +97,7 @@ testIn(() => bench, 'what is typed elsewhere while the team works stays', async 
 });
 
 testIn(() => bench, 'a buffer that was changed in the same place is left alone, and the proposal is kept', async () => {
-  bench.record('slug', { delay: 5 });
+  bench.record('slug', { delay: MEANWHILE });
   await bench.open('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');

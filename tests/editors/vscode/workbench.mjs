@@ -34,6 +34,8 @@ const SETTINGS = {
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'files.autoSave': 'off',
   'editor.minimap.enabled': false,
+  'editor.scrollbar.horizontal': 'hidden', // else they are on pictures, or not, as the mouse moved
+  'editor.scrollbar.vertical': 'hidden',
   'codeteam.pythonPath': PYTHON,
 };
 
@@ -275,7 +277,7 @@ export class Workbench {
   async picture(name) {
     mkdirSync(PICTURES, { recursive: true });
     await this.page.mouse.move(640, 798);
-    await sleep(1500); // what fades in is there then, and the scroll bars are gone
+    await sleep(500); // what fades in is there then
     await this.page.screenshot({ path: join(PICTURES, `${name}.png`) });
   }
 
@@ -334,6 +336,7 @@ export class Workbench {
     const installed = spawnSync(PLACES.node, [PLACES.codeServer, ...places, ...wanted], { env, encoding: 'utf8', timeout: 2 * PATIENCE });
     if (installed.status !== 0) throw new Error(`the VSIX does not install:\n${installed.stdout}${installed.stderr}`);
     const options = ['--auth', 'none', '--bind-addr', `127.0.0.1:${this.port}`, '--disable-telemetry', '--disable-update-check'];
+    options.push('--reconnection-grace-time', '30'); // seconds that the extensions of a closed window run on
     if (driver) options.push('--vscode-option', 'enable-smoke-test-driver');
     if (trusted) options.push('--disable-workspace-trust');
     const output = openSync(this.log, 'a');
