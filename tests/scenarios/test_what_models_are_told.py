@@ -118,3 +118,34 @@ async def test_the_team_is_told_what_is_missing_where_its_code_runs(tmp_path_fac
         [told] = (json.dumps(messages) for messages in served.told[role])
         assert "shop/_version.py: a .gitignore leaves it out" in told, role
         assert "hidden" not in told
+
+
+@pytest.mark.docker
+async def test_every_role_is_told_the_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = shop(Place(tmp_path_factory.mktemp("settings")))
+    wrong = TESTS.replace('"1.50 EUR"', '"1.5 EUR"')
+    replies = {
+        "architect": [PLAN.format(approach="Go.")],
+        "developer": [fence("shop/prices.py", WITHOUT), fence("shop/prices.py", WITHOUT + "# again\n")],
+        "tester": [
+            fence("tests/test_prices.py", wrong),
+            json.dumps({"fault": "test", "reason": "Two decimals."}) + "\n\n" + fence("tests/test_prices.py", TESTS),
+        ],
+        "reviewer": [APPROVED, APPROVED],
+    }
+    options = ("--framework", "FastAPI", "--style-guide", "Google", "--require-logging", "--json")
+    served = await run_served(place, replies, "run", "--file", "shop/prices.py:6-8", *options)
+    assert served.done.code == 0, served.done.err
+    told = {role: [messages[0]["content"] for messages in asked] for role, asked in served.told.items()}
+    systems = [text for texts in told.values() for text in texts]
+    assert "Decide from the requirement alone" in told["tester"][1]  # the tester is the arbiter, too
+    for system in systems:
+        assert "works in Python." in system
+        assert "Framework: FastAPI." in system
+        assert "Style guide: Google." in system
+        assert "log" in system
+        assert "rror" in system
+    for role in ("architect", "developer", "reviewer"):
+        assert "what fails is logged" in told[role][0], role
+    for role in ("architect", "developer"):
+        assert "A docstring on every public module" in told[role][0], role

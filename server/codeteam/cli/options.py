@@ -25,6 +25,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             group.add_argument(
                 _SWITCHES[field.name], dest=_dest(field.name), action="store_const", const=False, help=f"Not: {doc}"
             )
+        elif isinstance(field.default, bool):
+            name = field.name.replace("_", "-")
+            group.add_argument(f"--{name}", dest=_dest(field.name), action="store_const", const=True, help=doc)
         else:
             name = field.name.replace("_", "-")
             group.add_argument(f"--{name}", dest=_dest(field.name), metavar=name.rpartition("-")[2].upper(), help=doc)

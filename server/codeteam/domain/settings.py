@@ -87,6 +87,9 @@ class Settings:
     )
     require_tests: bool = _setting(True, "Write tests, and accept only what passes them.", tighten="on")
     require_docs: bool = _setting(True, "Every public function, class and module needs a docstring.", tighten="on")
+    require_logging: bool = _setting(
+        False, "Ask for logging of what the code does and of what fails; the reviewer looks for it.", tighten="on"
+    )
     require: Quality = _setting(Quality.PRODUCTION, "Quality a proposal must earn to be accepted.", tighten="higher")
     execution_timeout: float = _setting(
         60.0, "Seconds one run in the sandbox may take.", tighten="lower", minimum=1, maximum=3600

@@ -44,6 +44,7 @@ _MOST_FAILURES = 8_000
 _SOURCE = re.compile(r"\s*(?:E\s+)?File \".*\", line \d+")
 _RAISED = re.compile(r"(?:E\s+)?[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b")
 
+_LOGS = "What the program does and what fails is logged, with what it takes to understand it in operation."
 _ASKED = {
     Intent.IMPLEMENT: "",
     Intent.FIX: "Repair the problems that are listed. Change nothing else.",
@@ -121,7 +122,8 @@ def _rendered(task: Task, role: str, text: str) -> str:
         "docs": words["docs"] if settings.require_docs else words["no docs"],
         "interface": words["interface"],
         "typing": words["typing"],
-        "logging": words["logging"],
+        "logging": " ".join([words["logging"], *([_LOGS] if settings.require_logging else [])]),
+        "logs": _LOGS if settings.require_logging else "Logging only where operation needs it.",
         "program": words["program"],
         "block": f"```{tongue.fences[0]} path=NAME{tongue.endings[0]}",
         "test_block": f"```{tongue.fences[0]} path={words['test path']}",
