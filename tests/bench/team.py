@@ -120,6 +120,11 @@ class RecordingSandbox:
         self._tape = tape
         self.image = ""
 
+    async def ready(self) -> None:
+        start = time.monotonic()
+        await self._real.ready()
+        self._tape.seconds += time.monotonic() - start
+
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:
@@ -171,6 +176,9 @@ class PlayedSandbox:
         self._prepared = iter(tape.prepared)
         self._outcomes = iter(tape.outcomes)
         self.image = tape.image
+
+    async def ready(self) -> None:
+        """A tape is."""
 
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()

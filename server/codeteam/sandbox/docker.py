@@ -76,6 +76,9 @@ class DockerSandbox:
         self._targets: dict[str, Target] = {}
         self._pruned = False
 
+    async def ready(self) -> None:
+        await self._image()
+
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:

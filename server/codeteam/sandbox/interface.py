@@ -114,6 +114,13 @@ class Session(Protocol):
 class Sandbox(Protocol):
     """Makes sessions."""
 
+    async def ready(self) -> None:
+        """Whether anything can run at all, found out before a job pays for anything.
+
+        Raises:
+            SandboxUnavailable: the engine does not answer, there is no image and none can be made.
+        """
+
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:

@@ -74,6 +74,9 @@ class LocalSandbox:
         self._target = Target(platform.python_version())
         self._bodies: set[LocalBody] = set()
 
+    async def ready(self) -> None:
+        """Nothing is needed but this machine."""
+
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
     ) -> DependencySet | tuple[DependencyProblem, ...]:

@@ -80,9 +80,12 @@ async def _proposal(
         for line in executor.unmeasured:
             noting(Noted(line))
         opened: dict[str, Model] = {}
+        begun = False
         bench = Bench(task, assemble(task, opened, budget, noting), executor, noting, examples, Plan("", ()))
         try:
             async with asyncio.timeout(budget.seconds_left) as limit:
+                await sandbox.ready()  # before anything is paid for
+                begun = True
                 opened |= await _open_models(task, models)
                 if note := unpriced(task.settings, opened.values()):
                     noting(Noted(note))
@@ -91,15 +94,31 @@ async def _proposal(
             if not limit.expired():
                 raise
             stopped = bench.out_of_budget(budget.overdue())
-        except (ModelUnavailable, UnreadableReply, SandboxUnavailable) as error:
+        except (ModelUnavailable, UnreadableReply) as error:
             if bench.best is None or bench.best.quality is None:
                 raise
             # What ran by then was worked for and paid for: it is proposed, below the quality asked for.
-            stopped = Gate("sandbox" if isinstance(error, SandboxUnavailable) else "model", False, str(error))
+            stopped = Gate("model", False, str(error))
+        except SandboxUnavailable as error:
+            said = _gone(error) if begun else error
+            if not _changes(bench):
+                raise said from error
+            # A draft that had no chance to run is no worse for that.
+            stopped = Gate("sandbox", False, str(said))
         if stopped is None:
             await with_tried_suggestions(bench, budget.seconds_left)
         bench.best = with_failing_tests(bench.best)
         return _finished(bench, stopped, budget, tuple(notes))
+
+
+def _gone(error: SandboxUnavailable) -> SandboxUnavailable:
+    """What is to be said of an engine that answered before: that it is not installed is not the reason."""
+    if error.kind not in ("docker_missing", "docker_down"):
+        return error
+    message = "The Docker engine went away during the job."
+    return SandboxUnavailable(
+        message, "Start it again, then run the job once more; `codeteam doctor` checks it.", error.kind
+    )
 
 
 async def _arranged(bench: Bench, models: Mapping[str, Model], budget: Budget) -> Gate | None:

@@ -159,6 +159,7 @@ async def _develop(bench: Bench, iteration: int, draft: Draft | None, feedback: 
     with bench.step("developer", iteration, doing) as said:
         drafted = await bench.team.develop(iteration, bench.plan, draft, feedback)
         if isinstance(drafted, Draft):
+            bench.keep(Verdict(drafted, ()))
             drafted = replace(drafted, files=await bench.executor.tidy(iteration, drafted.files))
             bench.record(Drafted(drafted))
             said.append(", ".join(file.path for file in drafted.files))
