@@ -45,9 +45,10 @@ class Dismissals:
             if workspace not in self._writing:
                 self._writing[workspace] = asyncio.create_task(self._remember(workspace), name="dismissals")
 
-    async def written(self) -> None:
-        """Wait until everything is on the disk."""
-        await asyncio.gather(*self._writing.values())
+    async def written(self, seconds: float) -> None:
+        """Wait until everything is on the disk, so long at most."""
+        if self._writing:
+            await asyncio.wait(self._writing.values(), timeout=seconds)
 
     async def _remember(self, workspace: Path) -> None:
         """Write what there is, all at once, for every editor of the machine waits for the same lock."""

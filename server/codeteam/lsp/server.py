@@ -129,8 +129,7 @@ class Server(LanguageServer):
             task.cancel()
         if self._parts is not None:
             await self._parts[0].close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._dismissals.written(), _CLOSING)
+        await self._dismissals.written(_CLOSING)
         if self._engine is not None:
             engine, self._engine = self._engine, None
             with contextlib.suppress(TimeoutError):
