@@ -18,6 +18,7 @@ const OPTIONS = {
   baseUrl: '--base-url',
   sandbox: '--sandbox',
   sandboxImage: '--sandbox-image',
+  sandboxRuntime: '--sandbox-runtime',
 };
 
 export interface Check {

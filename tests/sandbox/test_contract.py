@@ -317,7 +317,8 @@ async def test_a_wrecked_work_folder_is_mended(session: Session) -> None:
         os.makedirs("d/e/f")
         open("d/e/f/x", "w").close()
         os.chmod("d/e/f", 0); os.chmod("d", 0)
-        os.chmod(".", 0)
+        if os.stat(".").st_uid == os.getuid():  # on some engines the folder itself is not the program's
+            os.chmod(".", 0)
     """
     assert (await python(session, wreck)).run.ok
     outcome = await python(session, "print(open('d/e/y').read())", files={"d/e/y": b"fine"}, collect=("d/**",))

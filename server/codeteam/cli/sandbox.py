@@ -69,6 +69,7 @@ def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds it may take (60)")
     parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="memory it may use (from the settings)")
     parser.add_argument("--image", default="", help="image to use (from the settings, else the one that was built)")
+    parser.add_argument("--runtime", default="", help="runtime of the engine, such as runsc (from the settings)")
     parser.add_argument("--stdin", action="store_true", help="hand standard input on to the program")
     parser.add_argument("--local", action="store_true", help="run on this machine, NOT isolated")
     parser.add_argument("argv", nargs="+", metavar="ARGV", help="the program and its arguments, after --")
@@ -190,6 +191,8 @@ def _settings(args: argparse.Namespace) -> Settings:
         if not 16 <= args.memory <= 65536:
             raise BadInput("--memory is in MiB, from 16 to 65536.")
         settings = replace(settings, sandbox_memory=args.memory)
+    if args.runtime:
+        settings = replace(settings, sandbox_runtime=args.runtime)
     return replace(settings, sandbox_image=args.image) if args.image else settings
 
 

@@ -123,6 +123,11 @@ class Settings:
         scope="machine",
     )
     sandbox_image: str = _setting("", "Image of the sandbox; empty for the one that was built.", scope="machine")
+    sandbox_runtime: str = _setting(
+        "",
+        "Runtime of the Docker engine that containers run in, for example runsc for gVisor; empty for its default.",
+        scope="machine",
+    )
     sandbox_memory: int = _setting(
         512, "Memory of a sandbox in MiB.", tighten="lower", scope="machine", minimum=64, maximum=65536
     )

@@ -50,6 +50,7 @@ def open_docker(
         image=settings.sandbox_image,
         limits=_limits(settings),
         exclude_newer=newest,
+        runtime=settings.sandbox_runtime or None,
         spares=spares,
         budget=settings.sandbox_budget * 1024 * 1024,
     )

@@ -6,7 +6,8 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -14,11 +15,13 @@ from typing import Any, TypeVar
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import policy
+from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.engine import Engine, Line
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import Limits
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.protocol import Greeting, ProtocolError
+from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant
 
 LABEL = "codeteam.sandbox"
@@ -69,37 +72,55 @@ class Container:
         return self._line
 
     async def create(self, recipe: Recipe) -> None:
-        """Create without starting; the volumes can be filled now."""
-        cpus = min(recipe.limits.cpus, (await self._engine.machine()).processors)
+        """Create without starting; the volumes can be filled now.
+
+        Raises:
+            SandboxUnavailable: the engine will not have it; says why.
+        """
+        able = await self._engine.abilities(recipe.runtime)
+        if able.podman and recipe.runtime:
+            raise SandboxUnavailable(
+                f"Podman takes no runtime through its socket, so containers would not run in {recipe.runtime}.",
+                f"Start its service with `podman --runtime {recipe.runtime} system service`, "
+                "and leave `sandbox-runtime` empty.",
+            )
         labels = {
             LABEL: "1",
             OWNER: recipe.owner,
             CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
         }
         uid = recipe.uid if recipe.uid is not None else policy.FIRST_UID + secrets.randbelow(policy.UIDS)
-        options = policy.host_config(recipe.limits, uid=uid, cpus=cpus, mounts=recipe.mounts, runtime=recipe.runtime)
         folders = (*recipe.mounts.read_only, *recipe.mounts.writable)
-        made = await self._engine.call(
-            lambda api: api.create_container(
-                image=recipe.image.id,
-                name=self.name,
-                entrypoint=_command(folders),
-                user=f"{uid}:{uid}",
-                working_dir=policy.WORK,
-                environment=policy.environment(),
-                hostname="sandbox",
-                labels=labels,
-                stdin_open=True,
-                tty=False,
-                detach=False,
-                stop_signal="SIGKILL",  # PID 1 hears no other, and an engine that starts again waits 10 s for it
-                network_disabled=True,
-                healthcheck={"test": ["NONE"]},
-                use_config_proxy=False,  # the user's proxy, with its password, is none of the program's business
-                host_config=api.create_host_config(**options),
-            )
-        )
-        self._id = made["Id"]
+
+        def make(api: Any) -> str:
+            with _profile(able) as seccomp:
+                options = policy.host_config(
+                    recipe.limits, uid=uid, mounts=recipe.mounts, runtime=recipe.runtime, able=able, seccomp=seccomp
+                )
+                made = api.create_container(
+                    image=recipe.image.id,
+                    name=self.name,
+                    entrypoint=_command(folders),
+                    user=f"{uid}:{uid}",
+                    working_dir=policy.WORK,
+                    environment=policy.environment(),
+                    hostname="sandbox",
+                    labels=labels,
+                    stdin_open=True,
+                    tty=False,
+                    detach=False,
+                    stop_signal="SIGKILL",  # PID 1 hears no other, and an engine that starts again waits 10 s for it
+                    network_disabled=True,
+                    healthcheck={"test": ["NONE"]},
+                    use_config_proxy=False,  # the user's proxy, with its password, is none of the program's business
+                    host_config=api.create_host_config(**options),
+                )
+            return str(made["Id"])
+
+        try:
+            self._id = await self._engine.call(make)
+        except SandboxUnavailable as error:
+            raise _explained(error, recipe) from error
 
     async def start(self) -> Greeting:
         """Attach, start and hear the supervisor's greeting.
@@ -165,6 +186,31 @@ class Container:
             if self._line is not None:
                 self._line.close()
             self.when_gone(self)
+
+
+def _explained(error: SandboxUnavailable, recipe: Recipe) -> SandboxUnavailable:
+    """What only the maker of a container can say of a refusal."""
+    if recipe.runtime and "runtime" in error.message.lower():
+        has = "`docker info` lists those that it has; `sandbox-runtime` chooses one."
+        return SandboxUnavailable(f"The Docker engine has no runtime {recipe.runtime}.", has)
+    if "seccomp profile" in error.message:
+        return SandboxUnavailable(
+            "This Podman is on another machine: it reads lists of system calls from its own files alone.",
+            "Use Podman on this machine, or a Docker engine.",
+        )
+    return error
+
+
+@contextmanager
+def _profile(able: Abilities) -> Iterator[str]:
+    """The list of system calls as the engine wants it: its text, or for Podman a file, which it reads at once."""
+    if not able.podman:
+        yield policy.seccomp_profile()
+        return
+    with scratch("seccomp") as folder:
+        file = folder / "profile.json"
+        file.write_text(policy.seccomp_profile(), "utf-8")
+        yield str(file)
 
 
 async def remove(engine: Engine, name: str) -> None:

@@ -25,7 +25,8 @@ import requests
 from docker.context import ContextAPI
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import mending
+from codeteam.sandbox import abilities, mending
+from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.mending import Platform, this_platform
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Engine:
         self._environ = dict(environ)
         self._api: docker.APIClient | None = None
         self._opening = threading.Lock()
-        self._machine: Machine | None = None
+        self._facts: dict[str, Any] = {}
         self._asking = asyncio.Lock()
 
     async def call(self, work: Callable[[Any], T]) -> T:
@@ -87,17 +88,33 @@ class Engine:
         return Line(opened)
 
     async def machine(self) -> Machine:
-        """The engine's machine, asked once; it refuses containers that ask for more processors than it has.
+        """The engine's machine; it refuses containers that ask for more processors than it has.
 
         Raises:
             SandboxUnavailable: as `call`.
         """
+        facts = await self._described()
+        # Podman has another identifier for each answer.
+        identity = (
+            (facts.get("Name"), facts.get("DockerRootDir")) if abilities.is_podman(facts) else facts.get("ID", "")
+        )
+        name = hashlib.sha256(str(identity).encode()).hexdigest()[:16]
+        return Machine(name, int(facts["NCPU"]), int(facts["MemTotal"]))
+
+    async def abilities(self, runtime: str | None = None) -> Abilities:
+        """What it can do; `runtime` as the engine calls it, None for its default.
+
+        Raises:
+            SandboxUnavailable: as `call`.
+        """
+        return abilities.of(await self._described(), runtime)
+
+    async def _described(self) -> Mapping[str, Any]:
+        """What it says of itself, asked once."""
         async with self._asking:
-            if self._machine is None:
-                facts = await self.call(lambda api: api.info())
-                name = hashlib.sha256(str(facts.get("ID", "")).encode()).hexdigest()[:16]
-                self._machine = Machine(name, int(facts["NCPU"]), int(facts["MemTotal"]))
-            return self._machine
+            if not self._facts:
+                self._facts = await self.call(lambda api: api.info())
+            return self._facts
 
     def _do(self, work: Callable[[Any], T]) -> T:
         try:

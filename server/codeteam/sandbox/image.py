@@ -60,11 +60,8 @@ async def find(engine: Engine, wanted: str = "", *, tag: str = "", repository: s
     found = await engine.call(lambda api: api.images(filters=filters))
     named = []
     for facts in found:
-        tags = [
-            name.removeprefix(f"{repository}:")
-            for name in facts.get("RepoTags") or ()
-            if name.startswith(f"{repository}:")
-        ]
+        names = (name.removeprefix("docker.io/").removeprefix("localhost/") for name in facts.get("RepoTags") or ())
+        tags = [name.removeprefix(f"{repository}:") for name in names if name.startswith(f"{repository}:")]
         own = next((name for name in tags if name != CURRENT), "")
         if own and tag in ("", own):
             named.append((CURRENT in tags, facts["Created"], own, facts["Id"]))
@@ -170,8 +167,8 @@ async def _from_registry(engine: Engine, reference: str, repository: str) -> Ima
 
 async def _from_host(engine: Engine, reference: str, repository: str) -> Image:
     del reference
-    facts = await engine.call(lambda api: api.info())
-    if facts.get("OSType") != "linux" or facts.get("Architecture") != platform.machine():
+    able = await engine.abilities()
+    if able.system != "linux" or able.machine != platform.machine():
         raise SandboxUnavailable("The engine runs on another kind of machine, where this one's Python cannot run.")
     try:
         return await _imported(engine, "host", repository, lambda path: asyncio.to_thread(_write_host_layer, path))
@@ -218,13 +215,15 @@ async def _imported(engine: Engine, source: str, repository: str, write: Callabl
         if known is not None:
             return known
         changes = [
-            f"LABEL {LABEL}={LAYOUT} codeteam.source={source}",
+            f"LABEL {LABEL}={LAYOUT}",  # one a line: Podman takes all that follows for the value
+            f"LABEL codeteam.source={source}",
             "ENV PATH=/usr/local/bin:/usr/bin:/bin",
             'CMD ["python3"]',
         ]
 
         def put(api: Any) -> None:
-            answer = api.import_image_from_file(str(layer), repository=repository, tag=tag, changes=changes)
+            # Podman 4 does not look at a tag beside the name.
+            answer = api.import_image_from_file(str(layer), repository=f"{repository}:{tag}", changes=changes)
             if '"error"' in answer:
                 raise OSError(answer.strip())
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.interface import Limits
 
 WORK = "/work"
@@ -30,6 +31,9 @@ SOCK_STREAM, SOCK_DGRAM, SOCK_TYPE_MASK = 1, 2, 0xF
 LAST_PLAIN_PROTOCOL = 17
 """IPPROTO_UDP: leaves out SCTP, MPTCP and others whose code no test needs."""
 
+GVISOR_TASKS = 16
+"""Tasks of the machine that gVisor may take for each of its processes; its own threads are among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
@@ -40,28 +44,31 @@ class Mounts:
     writable: Mapping[str, str] = field(default_factory=dict)
 
 
-def host_config(limits: Limits, *, uid: int, cpus: float, mounts: Mounts, runtime: str | None) -> dict[str, Any]:
-    """Arguments for `create_host_config`; each line closes an attack that the tests make."""
-    owner = f"uid={uid},gid={uid}"
-    inodes = max(limits.disk // 8192, 4096)
+def host_config(
+    limits: Limits, *, uid: int, mounts: Mounts, runtime: str | None, able: Abilities, seccomp: str
+) -> dict[str, Any]:
+    """Arguments for `create_host_config`; each line closes an attack that the tests make.
+
+    `seccomp` is the profile of system calls, in the form that this engine takes.
+    """
     scratch = min(limits.disk, 64 * 1024 * 1024)
     return {
         "network_mode": "none",
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true", "seccomp=" + seccomp_profile()],
+        "security_opt": ["no-new-privileges:true", f"seccomp={seccomp}"],
         "ipc_mode": "private",
-        "pids_limit": limits.processes,
+        "pids_limit": limits.processes * (GVISOR_TASKS if able.gvisor else 1),
         "mem_limit": limits.memory,
         "memswap_limit": limits.memory,
-        "nano_cpus": int(cpus * 1e9),
+        "nano_cpus": int(min(limits.cpus, able.processors) * 1e9),
         "oom_score_adj": 500,
         "shm_size": 16 * 1024 * 1024,
         "log_config": {"type": "none", "config": {}},
-        "ulimits": _ulimits(limits),
+        "ulimits": _ulimits(limits, able),
         "tmpfs": {
-            WORK: f"rw,exec,nosuid,nodev,size={limits.disk},nr_inodes={inodes},mode=0700,{owner}",
-            "/tmp": f"rw,noexec,nosuid,nodev,size={scratch},nr_inodes={inodes},mode=1777",  # noqa: S108 - of the container
+            WORK: f"rw,exec,nosuid,nodev,size={limits.disk},{_work_folder(limits, uid, able)}",
+            "/tmp": f"rw,noexec,nosuid,nodev,size={scratch},{_open_folder(limits, able)}",  # noqa: S108 - of the container
         },
         "binds": _binds(mounts),
         "auto_remove": True,
@@ -122,8 +129,27 @@ def seccomp_profile() -> str:
     return json.dumps(profile, separators=(",", ":"))
 
 
-def _ulimits(limits: Limits) -> list[dict[str, Any]]:
+def _work_folder(limits: Limits, uid: int, able: Abilities) -> str:
+    if able.podman:
+        return _open_folder(limits, able)
+    return f"nr_inodes={_inodes(limits)},mode=0700,uid={uid},gid={uid}"
+
+
+def _open_folder(limits: Limits, able: Abilities) -> str:
+    """Podman knows neither owners nor a number of files: there, names are limited by the memory that they take."""
+    return "mode=1777" if able.podman else f"nr_inodes={_inodes(limits)},mode=1777"
+
+
+def _inodes(limits: Limits) -> int:
+    return max(limits.disk // 8192, 4096)
+
+
+def _ulimits(limits: Limits, able: Abilities) -> list[dict[str, Any]]:
     values = {"fsize": limits.disk, "nofile": 1024, "core": 0, "memlock": 0, "msgqueue": 0}
+    if not able.processes:
+        values["nproc"] = limits.processes  # counted for the user, who is the container's own
+    elif able.podman:
+        values["nproc"] = limits.processes * 8  # else Podman asks for a million, which not every machine lets it give
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
 
 

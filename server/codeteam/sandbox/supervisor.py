@@ -134,7 +134,7 @@ class Supervisor:
     # -- the work folder ------------------------------------------------------------------------------------------
 
     def _clean(self, paths: list[str]) -> None:
-        os.fchmod(self._folder, 0o700)
+        self._unlock()
         for path in paths:
             if path == ".":
                 self._start_afresh()
@@ -148,6 +148,11 @@ class Supervisor:
                 _remove(parent, name)
             finally:
                 os.close(parent)
+
+    def _unlock(self) -> None:
+        """Open the work folder to this process, whatever mode a program gave it."""
+        with contextlib.suppress(PermissionError):  # where an engine leaves it root's, no program could have closed it
+            os.fchmod(self._folder, 0o700)
 
     def _start_afresh(self) -> None:
         """Empty the work folder and, in a container, every other place where a run can leave something for the next."""
@@ -274,7 +279,7 @@ class Supervisor:
     def _collect(self, request: dict[str, Any]) -> None:
         if not request["collect"]:
             return
-        os.fchmod(self._folder, 0o700)
+        self._unlock()
         harvest = _Harvest(request["collect"], request["results"], request["count"])
         root = os.dup(self._folder)
         try:
