@@ -20,16 +20,26 @@ class Served:
     """By role, the messages of each request in turn."""
 
 
-async def run_served(place: Place, replies: Mapping[str, Sequence[str]], *args: str) -> Served:
-    """Run a command of `codeteam`; each role's requests are answered by its replies, one after the other."""
+async def run_served(
+    place: Place, replies: Mapping[str, Sequence[str]], *args: str, together: Sequence[str] = ()
+) -> Served:
+    """Run a command of `codeteam`; each role's requests are answered by its replies, one after the other.
+
+    None of those `together` is answered before all of them were asked.
+    """
     told: dict[str, list[Any]] = {role: [] for role in replies}
     numbers = itertools.count()
+    all_asked = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         messages = server.requests[next(numbers)].body["messages"]  # answers begin in the order of the requests
         named = (role for role in replies if f"You are the {role} " in messages[0]["content"])
         role = next(named, "selector")  # in a conversation, who chooses the next speaker is no role
         told[role].append(messages)
+        if all(told[one] for one in together):
+            all_asked.set()
+        if role in together:
+            await asyncio.wait_for(all_asked.wait(), 60)
         await reply(replies[role][len(told[role]) - 1])(reader, writer)
 
     async with Endpoint([answer]) as server:

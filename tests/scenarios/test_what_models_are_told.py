@@ -149,3 +149,20 @@ async def test_every_role_is_told_the_settings(tmp_path_factory: pytest.TempPath
         assert "what fails is logged" in told[role][0], role
     for role in ("architect", "developer"):
         assert "A docstring on every public module" in told[role][0], role
+
+
+@pytest.mark.docker
+async def test_a_job_that_is_right_first_time_has_three_calls_in_sequence(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    place = shop(Place(tmp_path_factory.mktemp("sequence")))
+    replies = {
+        "architect": [PLAN.format(approach="Go.")],
+        "developer": [fence("shop/prices.py", WITHOUT)],
+        "tester": [fence("tests/test_prices.py", TESTS)],
+        "reviewer": [APPROVED],
+    }
+    arguments = ("run", "--file", "shop/prices.py:6-8", "--json")
+    served = await run_served(place, replies, *arguments, together=("developer", "tester"))
+    assert served.done.code == 0, served.done.err
+    assert len(served.requests) == 4
