@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from typing import Any
 
 import psutil
 import pytest
@@ -66,6 +67,73 @@ def test_the_json_object_has_the_documented_shape(place: Place) -> None:
     assert {"name": "tests", "passed": True, "detail": "2 passed"} in evidence["gates"]
     assert all(re.fullmatch("[0-9a-f]{64}", value) for value in evidence["prompts"].values())
     assert {"argv", "exit_code", "timed_out", "seconds", "output_tail"} <= set(evidence["runs"][0])
+
+
+def test_the_testers_turn_is_told_as_it_is_beside_the_developers(place: Place) -> None:
+    replies = slug_replies()
+    slow: dict[str, list[Any]] = {
+        role: [{"text": replies[role][0], "delay": delay}] for role, delay in (("tester", 1), ("developer", 3))
+    }
+    done = place.run("run", ASK, "--model", place.script(replies | slow), "--json")
+    assert done.code == 0, done.err
+    lines = re.findall(r"^\[ *([\d.]+)s\] (tester|developer) \(1\): (.*)$", done.err, re.MULTILINE)
+    assert [(role, words.partition(" (")[0]) for _, role, words in lines] == [
+        ("tester", "writing tests from the requirement"),
+        ("developer", "writing the draft"),
+        ("tester", "tests/test_slug.py"),
+        ("developer", "slug.py"),
+    ]
+    told = place.run("jobs", done.json["job"], "--json").json
+    [tester] = [event for event in told["events"] if event["event"] == "StepFinished" and event["role"] == "tester"]
+    assert (tester["state"], 1 <= tester["seconds"] < 3) == ("done", True)
+
+
+def test_a_tester_whom_nobody_waits_for_is_stopped(place: Place) -> None:
+    late: dict[str, list[Any]] = {
+        "tester": [{"text": "", "delay": 600}],
+        "developer": [fence("slug.py", "import nothing_of_the_sort\n")],
+    }
+    options = ["--max-iterations", "1", "--json", "--model", place.script(slug_replies() | late)]
+    done = place.run("run", ASK, *options)
+    assert done.code == 1, done.err
+    assert re.search(r"tester \(1\): stopped \([\d.]+ s\)$", done.err, re.MULTILINE)
+    told = place.run("jobs", done.json["job"], "--json").json
+    [tester] = [event for event in told["events"] if event["event"] == "StepFinished" and event["role"] == "tester"]
+    assert tester["state"] == "cancelled"
+
+
+def test_a_review_is_told_as_one(place: Place) -> None:
+    place.write("ages.py", '"""Ages."""\n\nLIMIT = 18\n')
+    finding = {
+        "severity": "error",
+        "rule": "bug/limit",
+        "path": "ages.py",
+        "quote": "LIMIT = 18",
+        "message": "It is 21.",
+    }
+    reply = json.dumps(
+        {"approved": False, "comment": "", "findings": [finding | {"trigger": "LIMIT", "confidence": 0.9}]}
+    )
+    done = place.run("review", "ages.py", "--model", place.script({"reviewer": [reply]}))
+    assert done.code == 1, done.err
+    assert "reviewer (1): 1 finding (" in done.err
+    assert "draft" not in done.err
+    [job] = re.findall(r"codeteam jobs (\w+)", done.err)
+    shown = place.run("jobs", job).out
+    assert re.search(r"\] accepted$", shown, re.MULTILINE)
+    assert "nothing ran" not in shown
+
+
+def test_a_job_that_was_not_kept_is_not_said_to_be(place: Place) -> None:
+    """No folder can be made below /proc, by nobody."""
+    replies = place.script({"architect": [{"error": "auth"}]})
+    done = place.with_environ(CODETEAM_HOME="/proc/codeteam").run("run", ASK, "--model", replies)
+    assert done.code == 3, done.err
+    assert "not being kept in the history" in done.err
+    assert "everything about it" not in done.err
+    done = place.run("run", ASK, "--model", replies)
+    assert "not being kept" not in done.err
+    assert "everything about it: codeteam jobs " in done.err
 
 
 def test_git_takes_the_patch_of_a_file_with_a_byte_order_mark(place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codeteam.domain.artifacts import Draft, Feedback, Proposal, Status
+from codeteam.domain.artifacts import Draft, Feedback, Proposal, Status, Tests
 from codeteam.domain.events import (
     Drafted,
     Event,
@@ -17,6 +17,7 @@ from codeteam.domain.events import (
     Started,
     StepFinished,
     StepStarted,
+    TestsWritten,
 )
 from codeteam.domain.evidence import Evidence, RunResult, Usage
 from codeteam.domain.settings import Quality
@@ -38,8 +39,11 @@ SENT_BACK: tuple[Event, ...] = (
     StepFinished("architect", 0, "slug.py", 1.5),
     StepStarted("executor", 0, "making the sandbox ready"),
     StepFinished("executor", 0, "an image", 0.1),
-    replied("tester", 0, 30),  # at work beside the developer; its turn is told when its tests are needed
+    StepStarted("tester", 1, "writing tests from the requirement"),
     StepStarted("developer", 1, "writing the draft"),
+    replied("tester", 0, 30),
+    TestsWritten(Tests(())),
+    StepFinished("tester", 1, "test_slug.py", 0.9),
     replied("developer", 1, 200),
     Executed(1, "tidy", RunResult(("ruff",), 0)),
     Drafted(Draft(1, ())),
@@ -51,8 +55,6 @@ SENT_BACK: tuple[Event, ...] = (
     StepStarted("developer", 2, "correcting the draft (run)"),
     replied("developer", 2, 300),
     StepFinished("developer", 2, "slug.py", 2.0),
-    StepStarted("tester", 2, "writing tests from the requirement"),
-    StepFinished("tester", 2, "test_slug.py", 0.1),
 )
 
 
@@ -85,22 +87,33 @@ async def test_each_turn_is_told_when_it_begins_and_ends(tmp_path: Path) -> None
         (0, "architect", 0, "done"),
         (1, "executor", 0, "running"),
         (1, "executor", 0, "done"),
-        (2, "developer", 1, "running"),
-        (2, "developer", 1, "done"),
-        (3, "executor", 1, "running"),
-        (3, "executor", 1, "done"),
-        (3, "executor", 1, "failed"),
-        (4, "developer", 2, "running"),
-        (4, "developer", 2, "done"),
-        (5, "tester", 2, "running"),
-        (5, "tester", 2, "done"),
+        (2, "tester", 1, "running"),
+        (3, "developer", 1, "running"),
+        (2, "tester", 1, "done"),
+        (3, "developer", 1, "done"),
+        (4, "executor", 1, "running"),
+        (4, "executor", 1, "done"),
+        (4, "executor", 1, "failed"),
+        (5, "developer", 2, "running"),
+        (5, "developer", 2, "done"),
     ]
     assert all((step["seconds"], step["tokens"]) == (0, 0) for step in steps if step["state"] == "running")
     last = {step["number"]: step for step in steps}
-    assert [last[number]["tokens"] for number in range(6)] == [100, 0, 200, 0, 300, 30]
-    assert last[3]["purpose"] == "run"
-    assert last[3]["message"] == "running the draft in the sandbox: NameError"
+    assert [last[number]["tokens"] for number in range(6)] == [100, 0, 30, 200, 0, 300]
+    assert last[2]["seconds"] == 0.9
+    assert last[4]["purpose"] == "run"
+    assert last[4]["message"] == "running the draft in the sandbox: NameError"
     assert last[0]["seconds"] == 1.5
+
+
+async def test_a_turn_that_ends_beside_another_leaves_that_one_to_be_shown(tmp_path: Path) -> None:
+    client = await played(tmp_path, *SENT_BACK, proposed({"slug.py": DONE}), state="applied")
+    [*_, beside] = [params for params in told(client, "codeteam/job") if params["tokens"] == 130]  # the tester replied
+    assert (beside["step"], beside["message"].rpartition(" · ")[2]) == ("developer", "developer: writing the draft")
+    progress = [value.get("message", "") for value in client.progress(told(client, "codeteam/job")[0]["jobId"])]
+    said = [message.rpartition(" · ")[2] for message in progress]
+    first = said.index("tester: test_slug.py")
+    assert said[first + 1] == "developer: writing the draft"
 
 
 async def test_the_job_says_what_it_used_and_whether_it_can_be_applied(tmp_path: Path) -> None:

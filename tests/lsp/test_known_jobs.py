@@ -196,9 +196,9 @@ def whole_job() -> tuple[Event, ...]:
     )
     return (
         Planned(plan, 1),
-        *SENT_BACK[:10],
+        *SENT_BACK[:13],
         Drafted(Draft(1, (SourceFile("größe.py", "x = 1\n"),), "a try")),
-        *SENT_BACK[11:],
+        *SENT_BACK[14:],
         Stalled(1, "the same failure came twice in a row"),
         Drafted(Draft(2, (SourceFile("größe.py", DONE),), hostile)),
         TestsWritten(Tests((SourceFile("tests/test_größe.py", "def test(): ...\n"),))),
@@ -243,7 +243,7 @@ async def test_a_report_tells_everything_and_is_the_same_in_a_later_server(tmp_p
     assert first["stalled"] == "the same failure came twice in a row"
     assert first["files"] == [{"path": "größe.py", "text": "x = 1\n"}]
     assert second["sentBack"]["gate"] == "tests"
-    assert [step["number"] for step in here["steps"] if step["state"] == "failed"] == [3, 6]
+    assert [step["number"] for step in here["steps"] if step["state"] == "failed"] == [4, 6]
     assert [(run["iteration"], run["purpose"], run["exitCode"]) for run in here["runs"]] == [
         (1, "tidy", 0),
         (1, "run", 1),
@@ -273,7 +273,8 @@ async def test_a_report_tells_everything_and_is_the_same_in_a_later_server(tmp_p
 async def test_a_report_is_bounded_and_says_what_is_missing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     loud = "ä" * 2_000_000
-    runs = [Executed(1, "run", RunResult((f"python{n}",), 0, f"first{loud}{n}", "last")) for n in range(1200)]
+    output = "ä" * 70_000  # a little more than the team tells of a run
+    runs = [Executed(1, "run", RunResult((f"python{n}",), 0, f"first{output}{n}", "last")) for n in range(1200)]
     drafts = [Drafted(Draft(n, (SourceFile("big.py", f"{loud}{n}"),))) for n in range(1, 8)]
     home.mkdir()
     history = History(home)

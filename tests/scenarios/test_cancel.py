@@ -22,7 +22,7 @@ PHASES: dict[str, tuple[dict[str, list[Any]], str]] = {
     "develop": ({"developer": [LATE]}, "developer (1): writing the draft"),
     "execute": ({"developer": [fence("slug.py", ENDLESS)]}, "executor (1): running the draft"),
     "review": ({"reviewer": [LATE]}, "reviewer (1): reviewing the draft"),
-    "test": ({"tester": [LATE]}, "tester (1): writing tests"),
+    "test": ({"tester": [LATE]}, "reviewer (1): approved"),
     "conversation": ({"selector": ["architect", "developer"], "developer": [LATE]}, "developer: writing the code"),
 }
 """By its name, the replies that make a phase endless, and the words that it begins with."""

@@ -76,8 +76,9 @@ function placedRow(row: Row, y: number, columns: StationName[]): Placed {
 function drawnRow(placed: Placed, next: Placed | undefined, right: number): Html {
   const { row, y, stations } = placed;
   const middle = y + BOX.height / 2;
-  const links = stations.slice(1).map(({ x }, index) => {
-    const from = (stations[index]?.x ?? 0) + BOX.width;
+  const way = stations.at(-1)?.station.name === 'tester' ? stations.slice(0, -1) : stations; // the draft did not come to the tests
+  const links = way.slice(1).map(({ x }, index) => {
+    const from = (way[index]?.x ?? 0) + BOX.width;
     return html`<path class="way on" d="M${from} ${middle}H${x - 2}" marker-end="url(#head-on)"/>`;
   });
   return html`<g class="row ${row.kind}">
@@ -116,7 +117,7 @@ function onwards(from: Placed, to: Placed, right: number): Html {
     const level = out === x ? '' : `V${middle - 5}q0 5 -5 5H${x + 5}q-5 0 -5 5`;
     return html`<path class="way on" d="M${out} ${from.y + BOX.height}${level}V${to.y - 2}" marker-end="url(#head-on)"/>`;
   }
-  const failed = from.stations.filter(({ station }) => station.state === 'failed').at(-1) ?? from.stations.at(-1);
+  const failed = lastOf(from);
   if (!failed) return nothing;
   const out = failed.x + BOX.width / 2;
   const level = from.y + BOX.height + GAP / 2 + 4;
@@ -125,6 +126,12 @@ function onwards(from: Placed, to: Placed, right: number): Html {
   const [at, room] = out - x > right - out ? [x + 10, out - x] : [out + 10, right - out];
   return html`<path class="way back" d="M${out} ${from.y + BOX.height}${turn}V${to.y - 2}" marker-end="url(#head-back)"/>
 <text class="reason" x="${at}" y="${level - 6}">${shortened(reason(from.row), Math.floor((room - 20) / LETTER))}</text>`;
+}
+
+/** Where a row's way ends: the gate that failed, else the last station, but not the tester, who works beside it. */
+function lastOf({ stations }: Placed): Placed['stations'][number] | undefined {
+  const drafts = stations.filter(({ station }) => station.name !== 'tester');
+  return stations.findLast(({ station }) => station.state === 'failed') ?? drafts.at(-1) ?? stations.at(-1);
 }
 
 function reason({ sentBack, stalled }: Row): string {
@@ -146,7 +153,7 @@ function testersWay(placed: Placed[]): Html {
 }
 
 function end(last: Placed | undefined, bottom: number, right: number, title: string, tone: string): Html {
-  const station = last?.stations.filter(({ station }) => station.state === 'failed').at(-1) ?? last?.stations.at(-1);
+  const station = last && lastOf(last);
   if (!last || !station) return nothing;
   const from = station.x + BOX.width / 2;
   const y = bottom - 12;

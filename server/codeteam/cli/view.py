@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from codeteam.cli.terminal import harmless, tell
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
 
 _SHOWN = (Queued, Started, StepStarted, StepFinished, SentBack, Stalled, Noted)
-_MARKS: dict[type, str] = {StepFinished: "✓", SentBack: "↺", Stalled: "↺"}
+_MARKS: dict[type, str] = {SentBack: "↺", Stalled: "↺"}
+_STEP_MARKS = {"done": "✓", "failed": "✗"}
 
 
 class View(Protocol):
@@ -96,6 +97,8 @@ class _Progress:
     iteration: int = 0
     usage: Usage = Usage()
     now: str = "starting"
+    turns: dict[str, str] = field(default_factory=dict)
+    """By role, in words, the turns under way: the tester works beside the developer."""
     seconds: float | None = None
     """How long it took, once it has ended."""
 
@@ -120,13 +123,21 @@ class _Live:
     def show(self, job: str, event: Event) -> None:
         progress = self._jobs[job]
         words = event_in_words(event).partition("\n")[0]
+        if isinstance(event, StepStarted | StepFinished):
+            progress.turns.pop(event.role, None)
+        if isinstance(event, StepStarted):
+            progress.turns[event.role] = words
+        elif progress.turns:
+            progress.now = next(reversed(progress.turns.values()))
         match event:
             case Replied():
                 progress.usage += event.usage
             case Queued() | StepStarted():
                 progress.now = words
                 progress.iteration = max(progress.iteration, getattr(event, "iteration", 0))
-            case StepFinished() | SentBack() | Stalled() | Noted():
+            case StepFinished():
+                self._keep(progress, _STEP_MARKS.get(event.state, "·"), words)
+            case SentBack() | Stalled() | Noted():
                 self._keep(progress, _MARKS.get(type(event), "·"), words)
             case _ if isinstance(event, END):
                 progress.now = words

@@ -41,7 +41,7 @@ def event_in_words(event: Event) -> str:
             return "started"
         case StepStarted(role, iteration, message):
             return f"{role}{_turn(iteration)}: {message}"
-        case StepFinished(role, iteration, message, seconds):
+        case StepFinished(role, iteration, message, seconds, _):
             return f"{role}{_turn(iteration)}: {message} ({seconds:.1f} s)"
         case Replied(role, _, model, _, usage, seconds, _):
             return f"{role}: {model} used {usage.tokens} tokens in {seconds:.1f} s"
@@ -75,6 +75,8 @@ def _artifact_in_words(event: Event) -> str:
         case Tested(iteration, purpose, report):
             return f"{purpose} on draft {iteration}: {tests_in_words(report)}"
         case Proposed(proposal):
+            if proposal.quality is None and proposal.status is Status.ACCEPTED:
+                return proposal.status.value  # a review, which asks for no quality
             return f"{proposal.status.value}, {proposal.quality.label if proposal.quality else 'nothing ran'}"
         case _:
             return type(event).__name__
@@ -122,11 +124,11 @@ def summary(result: Result) -> str:
     lines = [_verdict(result)]
     if result.proposal and result.proposal.summary:
         lines.append(f"  {result.proposal.summary}")
-    lines += evidence_in_words(result.evidence)
+    lines += _evidence_in_words(result.evidence, drafted=result.task.intent is not Intent.REVIEW)
     return "\n".join(lines)
 
 
-def evidence_in_words(evidence: Evidence) -> list[str]:
+def _evidence_in_words(evidence: Evidence, *, drafted: bool) -> list[str]:
     lines = []
     if evidence.gates:
         marks = (f"{'✓' if gate.passed else '✗'} {gate.name}" for gate in evidence.gates)
@@ -137,7 +139,7 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
     if evidence.tests:
         lines.append(f"  tests: {tests_in_words(evidence.tests)}")
     if evidence.usage.calls:
-        drafts = f"{evidence.iterations} draft{_s(evidence.iterations)}, "
+        drafts = f"{evidence.iterations} draft{_s(evidence.iterations)}, " if drafted else ""
         lines.append(f"  {drafts}{usage_in_words(evidence.usage)}, {evidence.seconds:.1f} s")
     if evidence.image:
         lines.append(f"  sandbox: {evidence.image}")

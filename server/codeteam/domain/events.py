@@ -40,6 +40,8 @@ class StepFinished:
     message: str
     """How it went, for people: "3 passed, 1 failed"."""
     seconds: float
+    state: str = "done"
+    """"done", "failed", or "cancelled" when it was stopped, for nobody waits for it any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class _Turns:
     _open: dict[str, tuple[int, float]] = field(default_factory=dict)
     """By role, the number of the step under way and when it began."""
     _tokens: dict[str, int] = field(default_factory=dict)
-    """By role, what was used and is in no step yet: the tester works before its turn is told."""
+    """By role, what was used and is in no step yet."""
     _sent_back: set[int] = field(default_factory=set)
 
     def take(self, event: Event, at: float) -> None:
@@ -210,8 +210,8 @@ class _Turns:
             case Executed(purpose=purpose) if purpose not in _ASIDE and "executor" in self._open:
                 number, _ = self._open["executor"]
                 self.steps[number] = replace(self.steps[number], purpose=purpose)
-            case StepFinished(role, iteration, message, seconds):
-                self._close(role, StepState.DONE, at, iteration=iteration, message=message, seconds=seconds)
+            case StepFinished(role, iteration, message, seconds, state):
+                self._close(role, StepState(state), at, iteration=iteration, message=message, seconds=seconds)
             case SentBack(iteration, feedback):
                 self._send_back(iteration, feedback.gate)
             case Proposed() | Failed() | Cancelled():
@@ -248,7 +248,8 @@ class _Turns:
         """Find the step whose verdict it was: the gate's own, else the last of the iteration, which made the draft."""
         own = [step for step in self.steps if step.iteration == iteration]
         role = "reviewer" if gate in ("review", "docs") else ""
-        judged = [step for step in own if step.purpose == gate or step.role == role] or own or self.steps
+        drafting = [step for step in own if step.role != "tester"]
+        judged = [step for step in own if step.purpose == gate or step.role == role] or drafting or self.steps
         if judged:
             number = judged[-1].number
             self._sent_back.add(number)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from codeteam.domain.artifacts import Proposal
-from codeteam.domain.events import END, Event
+from codeteam.domain.events import END, Event, StepFinished, StepStarted
 from codeteam.domain.settings import Settings
 from codeteam.domain.source import Span
 from codeteam.domain.story import Step
@@ -82,6 +82,8 @@ class EditorJob:
     """What happened so far, the end included."""
     times: list[float] = field(default_factory=list)
     """When, in seconds since the epoch, one for each event."""
+    turns: dict[str, StepStarted] = field(default_factory=dict)
+    """By role, the turns under way: the tester works beside the developer."""
     steps_told: tuple[Step, ...] = ()
     """The steps as the client was told of them."""
     proposal: Proposal | None = None
@@ -113,3 +115,18 @@ class EditorJob:
         if not (self.events and isinstance(self.events[-1], END)):
             self.events.append(event)
             self.times.append(at)
+        match event:
+            case StepStarted(role):
+                self.turns.pop(role, None)
+                self.turns[role] = event
+            case StepFinished(role):
+                self.turns.pop(role, None)
+            case _:
+                return
+        if self.turn is not None:
+            self.step, self.iteration = self.turn.role, self.turn.iteration
+
+    @property
+    def turn(self) -> StepStarted | None:
+        """The turn under way that began last."""
+        return next(reversed(self.turns.values()), None)

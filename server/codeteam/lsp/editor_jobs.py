@@ -15,7 +15,7 @@ from lsprotocol import types
 
 from codeteam.domain.artifacts import Proposal
 from codeteam.domain.errors import CodeteamError
-from codeteam.domain.events import END, Cancelled, Event, Failed, Proposed, Queued, Replied, StepStarted
+from codeteam.domain.events import END, Cancelled, Event, Failed, Proposed, Queued, Replied, StepFinished
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
@@ -196,18 +196,15 @@ class EditorJobs:
 
     def _show(self, job: EditorJob, event: Event) -> None:
         job.happened(event, self._clock())
-        match event:
-            case Queued():
-                job.state = State.QUEUED
-            case StepStarted(role, iteration, _):
-                job.state, job.step, job.iteration = State.RUNNING, role, iteration
-            case _:
-                job.state = State.RUNNING
-        words = None if job.stopping else in_words(event, job.settings.max_iterations)
-        if words is not None:
+        job.state = State.QUEUED if isinstance(event, Queued) else State.RUNNING
+        # where a turn ends beside another, that other one is what goes on
+        beside = job.turn if isinstance(event, StepFinished) else None
+        shown = () if job.stopping else (event, beside)
+        told = [words for one in shown if one and (words := in_words(one, job.settings.max_iterations)) is not None]
+        for words in told:
             job.message = words
             job.progress.report(words)
-        if not isinstance(event, END) and (words is not None or isinstance(event, Replied)):
+        if not isinstance(event, END) and (told or isinstance(event, Replied)):
             self._tell(job)  # of the end `_end` tells, with what came of it
 
     def _end(self, job: EditorJob, end: Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -75,8 +75,6 @@ class Bench:
     plan: Plan
     tests: asyncio.Future[Tests] | None = None
     """The tester's work, under way while the developer writes."""
-    announced: asyncio.Future[Tests] | None = None
-    """The tester's work whose end was told."""
     sent_back: set[str] = field(default_factory=set)
     """Tests for which the developer was already sent back once."""
     believed: set[str] = field(default_factory=set)
@@ -126,3 +124,8 @@ def failed(gates: list[Gate], name: str, text: str, detail: str) -> Feedback:
     """Close a gate, and say why to the developer: `text` in full, `detail` for people."""
     gates.append(Gate(name, False, detail))
     return Feedback(name, text, signature(name, text))
+
+
+def tally(findings: Sized) -> str:
+    """How many, in words."""
+    return f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"

@@ -15,7 +15,7 @@ from codeteam.domain.languages import TONGUES, tongue_of
 from codeteam.domain.settings import Quality
 from codeteam.domain.task import Intent
 from codeteam.team import checks, missing
-from codeteam.team.bench import Bench, Verdict, failed
+from codeteam.team.bench import Bench, Verdict, failed, tally
 from codeteam.team.code import code_of
 from codeteam.team.stall import signature
 from codeteam.team.testing import SHOWN, arbitrated, asserted, believed_tests, run_tests, score, tail, try_tests
@@ -113,7 +113,7 @@ async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review
     with bench.step("reviewer", draft.iteration, "reviewing the draft") as said:
         review = await bench.team.review(draft.iteration, bench.plan, draft.files, bench.last_run, static)
         bench.record(Reviewed(draft.iteration, review))
-        said.append("approved" if review.approved else f"{len(review.findings)} findings")
+        said.append("approved" if review.approved else tally(review.findings))
     unchecked = bench.executor.unchecked
     found = f"{len(errors)} errors of {bench.executor.checkers}" if errors else "clean"
     gates.append(Gate("static", not errors and not unchecked, unchecked or found))
@@ -154,7 +154,7 @@ def _review_detail(review: Review, errors: bool) -> str:
         return f"{word}; this model is too weak for its verdict to count"
     if review.approved:
         return "the reviewer approved, static checks are clean"
-    return "static checks failed" if errors else review.comment or f"{len(review.findings)} findings"
+    return "static checks failed" if errors else review.comment or tally(review.findings)
 
 
 async def judge_tests(bench: Bench, draft: Draft) -> Verdict:

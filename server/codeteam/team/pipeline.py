@@ -17,12 +17,13 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.team import checks
-from codeteam.team.bench import Bench, Verdict
+from codeteam.team.bench import Bench, Verdict, tally
 from codeteam.team.code import code_of
 from codeteam.team.crew import default_plan
 from codeteam.team.executor import package_name
 from codeteam.team.gates import judge, judge_tests
 from codeteam.team.stall import Progress
+from codeteam.team.testing import begin_tests
 
 _DESIGNED = (Intent.IMPLEMENT, Intent.REFACTOR)
 """Intents that an architect's plan pays for; for the others the document says where the work is."""
@@ -52,7 +53,7 @@ async def _iterate(bench: Bench) -> Gate | None:
     history: list[str] = []
     draft: Draft | None = None
     feedback: Feedback | None = None
-    await _plan(bench, history)
+    await _plan(bench, history, 1)
     for iteration in range(1, bench.task.settings.max_iterations + 1):
         drafted = await _develop(bench, iteration, draft, feedback)
         if isinstance(drafted, Draft):
@@ -70,13 +71,13 @@ async def _iterate(bench: Bench) -> Gate | None:
             if progress.stalls >= 3:
                 return Gate("progress", False, f"{reason}; another approach did not help")
             if iteration < bench.task.settings.max_iterations:
-                await _plan(bench, history)
+                await _plan(bench, history, iteration + 1)
                 draft = feedback = None
     return Gate("iterations", False, f"the limit of {bench.task.settings.max_iterations} iterations is reached")
 
 
-async def _plan(bench: Bench, history: list[str]) -> None:
-    """Design, make the packages ready, and set the tester to work beside the developer."""
+async def _plan(bench: Bench, history: list[str], iteration: int) -> None:
+    """Design, make the packages ready, and set the tester to work beside the developer of that iteration."""
     if bench.task.intent in _DESIGNED or history:
         await _design(bench, history)
     else:
@@ -87,7 +88,7 @@ async def _plan(bench: Bench, history: list[str]) -> None:
     asked = bench.task.settings.asked_quality >= Quality.TESTED and bench.task.intent is not Intent.DOCUMENT
     if asked and (bench.tests is None or _interface(bench.plan) != bench.tested_interface):
         await _dismiss_tester(bench)
-        bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, ""))
+        bench.tests = await begin_tests(bench, iteration)
         bench.tested_interface = _interface(bench.plan)
 
 
@@ -174,11 +175,11 @@ async def _review(bench: Bench) -> None:
     await bench.executor.prepare(())
     with bench.step("executor", 1, f"running {bench.executor.checkers}") as said:
         static = await bench.executor.static(1, document, everything=True)
-        said.append(f"{len(static)} findings" if static else "clean")
+        said.append(tally(static) if static else "clean")
     with bench.step("reviewer", 1, "reviewing") as said:
         review = await bench.team.review(1, None, document, None, static)
         bench.record(Reviewed(1, review))
-        said.append("approved" if review.approved else f"{len(review.findings)} findings")
+        said.append("approved" if review.approved else tally(review.findings))
     gate = Gate("review", True, "reviewed; nothing was changed")
     bench.best = Verdict(Draft(1, ()), (gate,), review, findings=review.findings)
 
@@ -192,7 +193,7 @@ async def _test(bench: Bench) -> None:
     )
     await bench.executor.prepare(())
     bench.record(Planned(bench.plan, 1))
-    bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, ""))
+    bench.tests = await begin_tests(bench, 1)
     bench.best = await judge_tests(bench, Draft(1, (document,)))
 
 

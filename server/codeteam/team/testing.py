@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from codeteam.domain.artifacts import Draft, Feedback, Tests
-from codeteam.domain.errors import UnreadableReply
-from codeteam.domain.events import Noted, Tested, TestsWritten
+from codeteam.domain.errors import CodeteamError, UnreadableReply
+from codeteam.domain.events import Noted, StepFinished, StepStarted, Tested, TestsWritten
 from codeteam.domain.evidence import Gate, TestCase, TestReport
 from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
@@ -43,7 +44,7 @@ async def try_tests(
     report = await run_tests(bench, draft, tests)
     if not report.ok and (said := _does_not_load(report)) and not bench.rewritten:
         bench.rewritten = True
-        bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, f"They do not load: {said}"))
+        bench.tests = await begin_tests(bench, draft.iteration, f"They do not load: {said}")
         return await try_tests(bench, draft, gates)
     if not report.ok and _again(bench, report):
         tests, report = await arbitrated(bench, draft, tests, report)
@@ -135,7 +136,7 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
     if bench.tests is None:
         return None
     for attempt in (1, 2):
-        tests = await _awaited(bench, draft.iteration, bench.tests)
+        tests = await bench.tests
         imported = [
             replace(file, text=python_code.with_import(file.text, "pytest")) if file.path.endswith(".py") else file
             for file in tests.files
@@ -150,7 +151,7 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
         if not empty:
             if bench.task.intent is Intent.REFACTOR:
                 tests = await _true_of_the_old(bench, tests)
-                bench.tests = bench.announced = _done(tests)
+                bench.tests = _done(tests)
             bench.believed |= {f"{file.path}\0{file.text}" for file in tests.files}
             return tests
         if attempt == 1:
@@ -159,19 +160,35 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
                 f"Every test in {', '.join(empty)} passes even when each function only {raises}, "
                 "so they prove nothing. Write tests that fail unless the behaviour is there."
             )
-            bench.tests = asyncio.ensure_future(bench.team.write_tests(bench.plan, complaint))
+            bench.tests = await begin_tests(bench, draft.iteration, complaint)
     return None
 
 
-async def _awaited(bench: Bench, iteration: int, tests: asyncio.Future[Tests]) -> Tests:
-    if tests.done() and bench.announced is tests:
-        return tests.result()
-    with bench.step("tester", iteration, "writing tests from the requirement") as said:
-        written = await tests
-        bench.announced = tests
-        bench.record(TestsWritten(written))
-        said.append(", ".join(file.path for file in written.files))
-    return written
+async def begin_tests(bench: Bench, iteration: int, complaint: str = "") -> asyncio.Future[Tests]:
+    """Set the tester to work; its turn is told when it begins and when it ends, whoever works beside it."""
+    writing = asyncio.ensure_future(_write(bench, iteration, complaint))
+    await asyncio.sleep(0)  # it has begun before what comes next does
+    return writing
+
+
+async def _write(bench: Bench, iteration: int, complaint: str) -> Tests:
+    start = time.monotonic()
+
+    def ended(state: str, message: str) -> None:
+        bench.record(StepFinished("tester", iteration, message, time.monotonic() - start, state))
+
+    bench.record(StepStarted("tester", iteration, "writing tests from the requirement"))
+    try:
+        tests = await bench.team.write_tests(bench.plan, complaint)
+    except asyncio.CancelledError:
+        ended("cancelled", "stopped")
+        raise
+    except CodeteamError as error:
+        ended("failed", error.message)
+        raise
+    bench.record(TestsWritten(tests))
+    ended("done", ", ".join(file.path for file in tests.files))
+    return tests
 
 
 async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestReport) -> tuple[Tests, TestReport]:
@@ -188,10 +205,12 @@ async def arbitrated(bench: Bench, draft: Draft, tests: Tests, report: TestRepor
         names = {test_of(case.name) for case in failing}
         bench.record(Noted(f"Left out, as the tester found them wrong: {', '.join(sorted(names))}."))
         corrected = _without(tests, names)
-    if not _names(corrected):
-        corrected = await bench.team.write_tests(bench.plan, f"You found your tests to be wrong: {fault.reason}")
-    bench.tests = bench.announced = _done(corrected)
-    bench.record(TestsWritten(corrected))
+    if _names(corrected):
+        bench.tests = _done(corrected)
+        bench.record(TestsWritten(corrected))
+    else:
+        complaint = f"You found your tests to be wrong: {fault.reason}"
+        bench.tests = await begin_tests(bench, draft.iteration, complaint)
     believed = await believed_tests(bench, draft)
     if believed is None:
         return tests, report
