@@ -22,8 +22,9 @@ _OPERATOR = re.compile(r"\s*(?:(?<![=!<>])(==(?![=>])|=(?![=>]))|(={1,2}>|-{1,2}
 _HEAD = re.compile(r"\w\(")
 _TAIL = re.compile(r"[)\]](?:\.\w{1,60}){0,3}\s?$")
 _INTRO = re.compile(
-    r"(?:(?:for\s+)?(?:example|instance)s?|e\.\s?g\.|i\.\s?e\.|(?:test\s+)?case|test|expected|usage|sample|thus|hence|so"
-    r"|then|therefore|calling|the\s+call|assert|check|verify|ensure|such|that|and)\b\.?\s*\d{0,3}\s*[:,]?\s+"
+    r"(?:(?:(?:for\s+)?(?:example|instance)s?|(?:test\s+)?case|test|expected|usage|sample|thus|hence|so"
+    r"|then|therefore|calling|the\s+call|assert|check|verify|ensure|such|that|and)\b|e\.\s?g\.|i\.\s?e\.)"
+    r"\.?\s*\d{0,3}\s*[:,]?\s+"
     r"|[-\u2013\u2014:,]\s+",
     re.IGNORECASE,
 )
@@ -42,6 +43,13 @@ _CONDITION = re.compile(
     r"|except|might|may|could|sometimes|usually|approximately|about|roughly)\b|[≈~]",
     re.IGNORECASE,
 )
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_OTHER_CASE = re.compile(r"(?:If|When|Whenever|Unless|Where|In case)\b[^,]*,\s")
+"""A sentence that says what comes of something else, in a clause of its own: "When the text is empty, return it."."""
+_BACK = re.compile(
+    r"\b(?:th(?:is|at|ese|ose)|such|same|above|so|example|former|latter|holds?|case|it)\b", re.IGNORECASE
+)
+"""Words by which a sentence may speak of the example before it."""
 _EXCEPTION = re.compile(r"[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration|Warning)|(?:[A-Z][a-z0-9]+){2,}")
 _QUIET = frozenset({"print", "input", "open", "exec", "eval", "exit", "quit", "globals", "locals", "vars", "dir", "id"})
 """Builtins whose call says nothing about the function under it."""
@@ -76,7 +84,7 @@ def read_line(line: str, *, code: bool) -> Iterator[tuple[str, tuple[Statement, 
             yield statement, _read(statement) or ()
         return
     spans = [match for match in _SPAN.finditer(plain) if _looks_like_one(match[2].strip())]
-    doubtful = bool(spans) and _is_doubtful(_SPAN.sub(" ", plain))
+    doubtful = bool(spans) and _is_doubtful(_about_spans(plain))
     for span in spans:
         statement = span[2].strip()
         yield statement, () if doubtful else _read(re.sub(r"^assert\s+", "", statement)) or ()
@@ -87,6 +95,17 @@ def read_line(line: str, *, code: bool) -> Iterator[tuple[str, tuple[Statement, 
             statement = _without_intro(_SPAN.sub(r"\2", piece).strip())
         if _looks_like_one(statement):
             yield statement, () if doubtful else _read(statement) or ()
+
+
+def _about_spans(line: str) -> str:
+    """The prose that may put a line's examples in doubt: without later sentences that speak of another case alone."""
+    first, *others = _SENTENCES.split(_SPAN.sub("\0", line))
+    kept = (
+        sentence
+        for sentence in others
+        if "\0" in sentence or _DENIED.search(sentence) or _BACK.search(sentence) or not _OTHER_CASE.match(sentence)
+    )
+    return " ".join([first, *kept]).replace("\0", " ")
 
 
 def _between(line: str, spans: Sequence[re.Match[str]]) -> Iterator[str]:
