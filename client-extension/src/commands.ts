@@ -8,7 +8,7 @@ import { openExample } from './example';
 import { isActive, type Job, type Jobs } from './jobs';
 import type { Models } from './models';
 import * as opening from './opening';
-import { Nowhere } from './place';
+import { Nowhere, openForRerun } from './place';
 import { type Intent, type JobReport, jobReport } from './protocol';
 import type { Readiness } from './readiness';
 import type { ReportPanels } from './reportPanel';
@@ -51,7 +51,9 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
       'run again',
       (job) => job.canRerun,
       async (jobId) => {
-        if ((await trusted()) && (await readiness.prepare())) await server.command('codeteam.rerun', { jobId });
+        if (!(await trusted()) || !(await readiness.prepare())) return;
+        await openForRerun((await reportOf(server, jobId)).job);
+        await server.command('codeteam.rerun', { jobId });
       }
     ),
     applySuggestion: (argument) => server.command('codeteam.applySuggestion', argument as object),

@@ -55,7 +55,7 @@ export class Jobs implements vscode.Disposable {
       steps: [],
       ...known,
       ...params,
-      canRerun: !ACTIVE.has(params.state),
+      canRerun: !ACTIVE.has(params.state) && params.uri !== '', // its document is opened again where it is closed
       heard: now,
     };
     this.jobs.set(job.jobId, job);

@@ -59,15 +59,6 @@ export class JobsView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     return steps.filter(Boolean).map(({ jobId, number }) => ({ kind: 'step', jobId, number }));
   }
 
-  getParent(node: Node): Node | undefined {
-    return node.kind === 'step' ? this.node(node.jobId) : undefined;
-  }
-
-  /** Shows a job, its steps open. */
-  async reveal(jobId: string): Promise<void> {
-    await this.view.reveal(this.node(jobId), { expand: true, focus: false, select: true });
-  }
-
   dispose(): void {
     clearInterval(this.ticking);
     this.listening.dispose();

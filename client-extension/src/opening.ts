@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { type Change, showChanges } from './changes';
 import { documents } from './documents';
+import { uriOf } from './place';
 import type { JobReport, ReportRun, ReportText } from './protocol';
 import * as words from './words';
 
@@ -12,7 +13,11 @@ export async function openProposal({ job, files }: JobReport): Promise<void> {
     void vscode.window.showInformationMessage('This job proposes no change.');
     return;
   }
-  const changes: Change[] = files.map(({ path, before, after }) => ({ uri: fileOf(job.workspace, path), before, after }));
+  const changes: Change[] = files.map(({ path, before, after }) => ({
+    uri: uriOf(job, path) ?? vscode.Uri.from({ scheme: 'untitled', path: `/${path}` }),
+    before,
+    after,
+  }));
   await showChanges(`Codeteam: ${job.title}`, changes);
 }
 
@@ -92,8 +97,4 @@ function fenced(text: string, path = ''): string {
 async function open(path: string, lines: readonly string[]): Promise<void> {
   const uri = documents.set(path, `${lines.join('\n').replace(/\n{3,}/g, '\n\n')}\n`);
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
-}
-
-function fileOf(workspace: string, path: string): vscode.Uri {
-  return workspace ? vscode.Uri.joinPath(vscode.Uri.file(workspace), path) : vscode.Uri.from({ scheme: 'untitled', path: `/${path}` });
 }

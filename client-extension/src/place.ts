@@ -1,6 +1,7 @@
 // Where an action is meant: what the lightbulb gave, a file of the explorer, or the selection.
 
 import * as vscode from 'vscode';
+import type { PastJob } from './protocol';
 import { CODE, LANGUAGES } from './server';
 
 /** Argument of the commands that start a job, as docs/protocol.md has it. */
@@ -35,6 +36,26 @@ export async function placeOf(target: unknown): Promise<JobArgument> {
   if (!active) throw new Nowhere('Open a file first, and select a requirement or some code.');
   check(active.document);
   return argumentOf(active.document, active.selection);
+}
+
+/** Where a path of a job's proposal or findings leads; undefined where the job had neither a folder nor a document. */
+export function uriOf({ workspace, uri }: Pick<PastJob, 'workspace' | 'uri'>, path: string): vscode.Uri | undefined {
+  if (/^(\/|[A-Za-z]:[\\/])/.test(path)) return vscode.Uri.file(path);
+  if (workspace) return vscode.Uri.joinPath(vscode.Uri.file(workspace), path);
+  return uri ? vscode.Uri.joinPath(vscode.Uri.parse(uri), '..', path) : undefined;
+}
+
+/** Opens a job's document, which the server has to see to do the job again. */
+export async function openForRerun({ uri, title }: Pick<PastJob, 'uri' | 'title'>): Promise<void> {
+  const wanted = vscode.Uri.parse(uri);
+  if (vscode.workspace.textDocuments.some((document) => document.uri.toString() === wanted.toString())) return;
+  const gone = new Nowhere(`“${title}” cannot be run again: its document is not there any more.`);
+  if (!uri || wanted.scheme === 'untitled') throw gone;
+  try {
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(wanted));
+  } catch {
+    throw gone;
+  }
 }
 
 /** The problems that touch the range, or its line where nothing is selected. */

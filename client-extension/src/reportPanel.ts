@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { Jobs } from './jobs';
+import { Nowhere, uriOf } from './place';
 import type { JobReport } from './protocol';
 import { renderReport } from './report/render';
 
@@ -98,7 +99,11 @@ class ReportPanel implements vscode.Disposable {
 
   private async refresh(): Promise<void> {
     this.pending = undefined;
-    this.report = await this.actions.fetch(this.report.job.jobId);
+    try {
+      this.report = await this.actions.fetch(this.report.job.jobId);
+    } catch {
+      return; // the server is gone, which the status item says; what was known of the job stays
+    }
     this.show();
   }
 
@@ -128,8 +133,9 @@ class ReportPanel implements vscode.Disposable {
   /** Only what the report names: what a web view says is not believed further. */
   private async openFile(path: string, line: number): Promise<void> {
     const { job, files, findings } = this.report;
-    if (!job.workspace || ![...files, ...findings].some((named) => named.path === path)) return;
-    const uri = vscode.Uri.joinPath(vscode.Uri.file(job.workspace), path);
+    if (![...files, ...findings].some((named) => named.path === path)) return;
+    const uri = uriOf(job, path);
+    if (!uri) throw new Nowhere(`It is not known where ${path} is: the job had neither a folder nor a document.`);
     const document = await vscode.workspace.openTextDocument(uri);
     const place = document.validateRange(new vscode.Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 0));
     await vscode.window.showTextDocument(document, { selection: place, viewColumn: vscode.ViewColumn.Beside });
