@@ -101,8 +101,8 @@ class Bench:
 
     def run(self) -> None:
         self._start()
-        for lines in (200, 10_000):
-            self._menus(lines)
+        small, large = (self._menus(lines) for lines in (200, 10_000))
+        _growth("codeAction p50, 10,000 lines against 200", small, large, most=1.5)
         self._commands()
         self._busy()
 
@@ -118,7 +118,8 @@ class Bench:
         _table("start to initialize, CPU", cpu, "ms", against="stock pygls", most=1.3)
         _table("memory after initialize", memory, "MiB", limit=50)
 
-    def _menus(self, lines: int) -> None:
+    def _menus(self, lines: int) -> dict[str, float]:
+        """The median of a menu in a document of so many lines, in milliseconds by server."""
         text = "".join(f"def function_{n}(a, b):\n    # é\n    return a + b + {n}\n\n" for n in range(lines // 4))
         times: dict[str, list[float]] = {name: [] for name in self.servers}
         with ExitStack() as stack:
@@ -143,6 +144,7 @@ class Bench:
             _table(f"codeAction {title}, {lines:,} lines", found, "ms", against="ruff server", most=most)
         _table(f"{EDITS} edits + requests, {lines:,} lines", bursts, "ms", against="ruff server", most=4.0)
         _table(f"memory after it, {lines:,} lines", memory, "MiB")
+        return {name: _percentile(values, 50) for name, values in times.items()}
 
     def _commands(self) -> None:
         """How fast a command is answered, a job cancelled, and the server gone."""
@@ -297,6 +299,14 @@ def _burst(wire: Wire, lines: int) -> float:
 
 def _percentile(values: Sequence[float], share: int) -> float:
     return sorted(values)[min(len(values) - 1, len(values) * share // 100)]
+
+
+def _growth(title: str, small: dict[str, float], large: dict[str, float], *, most: float) -> None:
+    """How much longer each server takes for a long document than for a short one."""
+    print(f"\n{title}")
+    for name, value in large.items():
+        print(f"  {name:22} {value / small[name]:9.2f} x", flush=True)
+    print(f"  at most {most:g} x: {'yes' if large['codeteam'] <= most * small['codeteam'] else 'NO'}")
 
 
 def _table(

@@ -79,7 +79,8 @@ def show(result: Result, *, quiet: bool, printed: bool, applied: bool) -> None:
             tell(f"  {words}")
     if applied:
         tell("  applied to the workspace")
-    tell(f"  everything about it: codeteam jobs {result.task.job}")
+    if result.kept:
+        tell(f"  everything about it: codeteam jobs {result.task.job}")
 
 
 def _write_patch(path: Path, patch: str) -> None:

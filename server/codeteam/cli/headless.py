@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -16,8 +17,9 @@ from codeteam.cli.questions import TerminalAnswers
 from codeteam.cli.result import Result, result_of
 from codeteam.cli.terminal import tell
 from codeteam.cli.view import View, open_view
-from codeteam.domain.events import Event
+from codeteam.domain.events import Event, Noted
 from codeteam.domain.task import Task
+from codeteam.jobs.feed import NOT_KEPT
 from codeteam.jobs.history import History
 from codeteam.jobs.places import state_dir
 from codeteam.jobs.supervisor import WorkerEngine
@@ -52,7 +54,8 @@ async def _follow(engine: WorkerEngine, task: Task, view: View) -> Result:
     async for event in engine.events(task.job):
         events.append(event)
         view.show(task.job, event)
-    return result_of(task, events, time.monotonic() - start)
+    kept = not any(isinstance(event, Noted) and event.message.startswith(NOT_KEPT) for event in events)
+    return replace(result_of(task, events, time.monotonic() - start), kept=kept)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ class Result:
     end: Proposed | Failed | Cancelled
     evidence: Evidence
     """The proposal's, or what there was when the job ended without one."""
+    kept: bool = True
+    """The history has it."""
 
     @property
     def proposal(self) -> Proposal | None:

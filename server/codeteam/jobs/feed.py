@@ -10,6 +10,9 @@ from codeteam.domain.events import END, Event, Noted
 from codeteam.domain.task import Task
 from codeteam.jobs.history import History
 
+NOT_KEPT = "This job is not being kept in the history."
+"""How the note begins that says so."""
+
 
 class Feed:
     """The events of one job; nothing is taken after its end."""
@@ -77,7 +80,7 @@ class Feed:
                 await asyncio.to_thread(self._history.append, self.task.job, batch)
         except CodeteamError as error:
             self._history = None
-            self._show(Noted(f"This job is not being kept in the history. {error}"))
+            self._show(Noted(f"{NOT_KEPT} {error}"))
 
     def _show(self, *events: Event) -> None:
         self._shown.extend(events)
