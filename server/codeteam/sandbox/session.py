@@ -11,6 +11,7 @@ from typing import Protocol
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.interface import Command, Limits, OnOutput, Outcome
 from codeteam.sandbox.protocol import (
+    CHUNK,
     Frames,
     Greeting,
     ProtocolError,
@@ -65,8 +66,14 @@ class Attendant:
         return Greeting.parse(payload)
 
     async def send(self, pieces: tuple[bytes, ...]) -> None:
+        """Small pieces go together, for each one sent wakes the engine and the supervisor."""
+        together = bytearray()
         for piece in pieces:
-            await self.body.send(piece)
+            if together and len(together) + len(piece) > CHUNK:
+                await self.body.send(bytes(together))
+                together.clear()
+            together += piece
+        await self.body.send(bytes(together))
 
     async def read(self, reading: Reading) -> None:
         """Until the supervisor said that it is done.

@@ -115,12 +115,14 @@ class Supervisor:
                 problem = self._attempt(target.write, payload)
         if target is not None:
             problem = self._attempt(target.close) or problem
+        out = _Outbox()
         if isinstance(problem, str):
-            _send(b"P", problem.encode())
+            out.add(b"P", problem.encode())
         else:
-            self._run(request, bytes(stdin))
-            self._collect(request)
-        _send(b"Z", b"")
+            self._run(request, bytes(stdin), out)
+            self._collect(request, out)
+        out.add(b"Z", b"")
+        out.flush()
 
     @staticmethod
     def _attempt(action: Any, *arguments: Any) -> Any:
@@ -183,7 +185,7 @@ class Supervisor:
 
     # -- the run --------------------------------------------------------------------------------------------------
 
-    def _run(self, request: dict[str, Any], stdin: bytes) -> None:
+    def _run(self, request: dict[str, Any], stdin: bytes, out: _Outbox) -> None:
         kills = _oom_kills()
         began = time.monotonic()
         result: dict[str, Any] = {"timed_out": False, "truncated": False, "full": False}
@@ -203,7 +205,7 @@ class Supervisor:
             oom = _oom_kills() > kills
             full = oom and self._kept() > request["memory"] // 2
             result |= {"code": code, "truncated": watch.truncated, "oom": oom, "full": full}
-        _send(b"X", json.dumps(result).encode())
+        out.add(b"X", json.dumps(result).encode())
 
     def _start(self, request: dict[str, Any], *, with_input: bool) -> subprocess.Popen[bytes] | OSError:
         limits = [(getattr(resource, name), value) for name, value in request["rlimits"].items()]
@@ -276,18 +278,18 @@ class Supervisor:
 
     # -- what is brought back -------------------------------------------------------------------------------------
 
-    def _collect(self, request: dict[str, Any]) -> None:
+    def _collect(self, request: dict[str, Any], out: _Outbox) -> None:
         if not request["collect"]:
             return
         self._unlock()
-        harvest = _Harvest(request["collect"], request["results"], request["count"])
+        harvest = _Harvest(request["collect"], request["results"], request["count"], out)
         root = os.dup(self._folder)
         try:
             harvest.walk(root, "", 0)
         finally:
             os.close(root)
         for name, reason in harvest.dropped:
-            _send(b"L", json.dumps([ascii(name)[1:-1], reason]).encode())
+            out.add(b"L", json.dumps([ascii(name)[1:-1], reason]).encode())
 
 
 class _Watch:
@@ -356,10 +358,11 @@ class _Watch:
 class _Harvest:
     """Finds regular files that match the patterns and sends them, without following any link."""
 
-    def __init__(self, patterns: list[str], room: int, count: int) -> None:
+    def __init__(self, patterns: list[str], room: int, count: int, out: _Outbox) -> None:
         self._patterns = [re.compile(_translate(pattern)) for pattern in patterns]
         self._room = room
         self._count = count
+        self._out = out
         self._visited = 0
         self._seen: set[tuple[int, int]] = set()
         self.dropped: list[tuple[str, str]] = []
@@ -420,11 +423,11 @@ class _Harvest:
             self._seen.add((facts.st_dev, facts.st_ino))
             self._count -= 1
             self._room -= facts.st_size
-            _send(b"C", path.encode())
+            self._out.add(b"C", path.encode())
             left = facts.st_size
             while left and (chunk := file.read(min(CHUNK, left))):
                 left -= len(chunk)
-                _send(b"D", chunk)
+                self._out.add(b"D", chunk)
         return ""
 
 
@@ -602,10 +605,31 @@ def _swallow(fd: int) -> None:
         os.read(fd, CHUNK)
 
 
+class _Outbox:
+    """Frames that are not urgent, sent together, for each one sent wakes the engine and whoever listens."""
+
+    def __init__(self) -> None:
+        self._frames = bytearray()
+
+    def add(self, kind: bytes, payload: bytes) -> None:
+        self._frames += HEADER.pack(kind, len(payload)) + payload
+        if len(self._frames) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        _write(bytes(self._frames))
+        self._frames.clear()
+
+
 def _send(kind: bytes, payload: bytes) -> None:
-    frame = memoryview(HEADER.pack(kind, len(payload)) + payload)
-    while frame:
-        frame = frame[os.write(1, frame) :]
+    """At once."""
+    _write(HEADER.pack(kind, len(payload)) + payload)
+
+
+def _write(data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(1, left) :]
 
 
 def _receive() -> tuple[bytes, bytes]:
