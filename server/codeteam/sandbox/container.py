@@ -142,14 +142,15 @@ class Container:
             ) from error
 
     async def assign(self, job: str) -> None:
-        """Name a container that was in stock for the job that has it now.
+        """Name a container that was in stock for the job that has it now, if that has a name.
 
         Raises:
             SandboxUnavailable: it is gone, or the engine is.
         """
-        name = new_name(job)
-        await self._engine.call(lambda api: api.rename(self._id, name))
-        self.name = name
+        if job:
+            name = new_name(job)
+            await self._engine.call(lambda api: api.rename(self._id, name))
+            self.name = name
 
     @property
     def alive(self) -> bool:

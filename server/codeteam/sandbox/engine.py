@@ -33,6 +33,8 @@ T = TypeVar("T")
 FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 CALL_TIMEOUT = 120
 """Seconds for one answer of the engine."""
+CONNECTIONS = 64
+"""Kept open at most, for as many calls at once; those beyond make one of their own."""
 WAITING = 32
 """Chunks (of up to 64 KiB) read ahead of whoever listens; what more a program writes waits in its own pipes."""
 _REASONS: dict[int | None, str] = {
@@ -250,7 +252,7 @@ def _connect(environ: Mapping[str, str]) -> docker.APIClient:
             settings["base_url"] = context.Host
             if context.TLSConfig:
                 settings["tls"] = context.TLSConfig
-    return docker.APIClient(version="auto", timeout=CALL_TIMEOUT, **settings)
+    return docker.APIClient(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
 
 
 def explain(error: Exception, environ: Mapping[str, str]) -> SandboxUnavailable:

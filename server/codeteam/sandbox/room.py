@@ -48,11 +48,6 @@ class Entry:
     since: float
     """Seconds since 1970."""
 
-    @property
-    def counts(self) -> bool:
-        alive = owner.is_alive(self.owner)
-        return time.time() - self.since < UNKNOWN_FOR if alive is None else alive
-
 
 class Room:
     """Hands out room to this process's sandbox, in the order in which it is asked for."""
@@ -114,7 +109,7 @@ class Room:
         try:
             async with locked(path.with_suffix(".lock")):
                 before = _read(path)
-                entries = [entry for entry in before if entry.counts]
+                entries = self._alive(before)
                 yield entries
                 if entries != before:
                     _write(path, entries)
@@ -124,6 +119,15 @@ class Room:
                 "Free some space there, or set CODETEAM_CACHE to a folder that can be written.",
                 "disk_full",
             ) from error
+
+    def _alive(self, entries: list[Entry]) -> list[Entry]:
+        """Those that count; each owner is looked at once, this process not at all."""
+        alive = {label: owner.is_alive(label) for label in {entry.owner for entry in entries} - {self._owner}}
+        alive[self._owner] = True
+        young = time.time() - UNKNOWN_FOR
+        return [
+            entry for entry in entries if alive[entry.owner] or (alive[entry.owner] is None and entry.since > young)
+        ]
 
 
 def _read(path: Path) -> list[Entry]:
