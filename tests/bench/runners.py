@@ -47,6 +47,10 @@ def bare_python(folder: Path) -> Path:
     return Path(shutil.copy(original, folder / "bin" / original.name))
 
 
+class Failed(Exception):
+    """An executor of others did not do it; some give up on a busy machine."""
+
+
 class Timer:
     """Milliseconds since it was made."""
 
@@ -230,13 +234,14 @@ class Rival:
         if not answer:
             raise RuntimeError(f"{self._name} failed at {do}; its own words stand above")
         told = json.loads(answer)
+        if "error" in told:
+            raise Failed(f"{self._name} failed at {do}: {told['error']}")
         return told["ms"], told["result"]
 
 
-async def full(sandbox: DockerSandbox) -> None:
-    """Until all spare containers that there is room for are started."""
+async def full(sandbox: DockerSandbox) -> int:
+    """Until all spare containers that there is room for are started; how many these are."""
     sandbox.warm()
     if sandbox._warming is not None:
         await sandbox._warming
-    for task in tuple(sandbox._spares._stock):
-        await task
+    return await sandbox._spares.settled()

@@ -128,7 +128,8 @@ async def test_only_one_with_the_same_packages_and_limits_will_do(
                     assert mine["HostConfig"]["Memory"] == wider.memory
             finally:
                 await sandbox.aclose()
-                await engine.call(lambda api: api.remove_volume(f"codeteam-deps-{ready.key}"))
+                with contextlib.suppress(SandboxUnavailable):  # other tests have the same packages
+                    await engine.call(lambda api: api.remove_volume(f"codeteam-deps-{ready.key}"))
 
 
 async def test_the_stock_keeps_to_its_memory(docker_ready: Path, engine: Engine) -> None:

@@ -165,8 +165,11 @@ def main() -> None:
             known[name] = makers[name](image)
         act = getattr(known[name], order.pop("do"))
         began = time.perf_counter()
-        result = act(**order)
-        answers.write(json.dumps({"ms": (time.perf_counter() - began) * 1000, "result": result}) + "\n")
+        try:
+            answer = {"result": act(**order)}
+        except Exception as error:  # noqa: BLE001 - another's, whatever it is
+            answer = {"error": f"{type(error).__name__}: {error}"[:200]}
+        answers.write(json.dumps({"ms": (time.perf_counter() - began) * 1000, **answer}) + "\n")
     os._exit(0)  # AutoGen's clean-up at the exit of a loop that it did not make recurses without end
 
 
