@@ -15,6 +15,8 @@ export const ROOT = resolve(import.meta.dirname, '../../..');
 export const PICTURES = join(ROOT, 'dist', 'screenshots');
 /** Milliseconds that anything may take on a busy machine before a test says that it did not happen. */
 export const PATIENCE = 180_000;
+/** Milliseconds that what VS Code started may go on after its end. */
+const LAST_WORDS = 60_000;
 /** Where the editors are, as `node scripts/start.cjs editors` prints it. */
 const PLACES = JSON.parse(process.env.EDITORS);
 const VSIX = join(ROOT, 'dist', 'codeteam.vsix');
@@ -307,7 +309,8 @@ export class Workbench {
       await Promise.race([once(this.server, 'exit'), sleep(10_000)]);
     }
     let left = family.filter(isThere);
-    for (const end = Date.now() + 10_000; left.length && Date.now() < end; left = left.filter(isThere)) await sleep(200);
+    // a look at the machine that had just begun ends by itself
+    for (const end = Date.now() + LAST_WORDS; left.length && Date.now() < end; left = left.filter(isThere)) await sleep(200);
     const names = left.map(({ name }) => name);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
