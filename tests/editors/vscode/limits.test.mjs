@@ -51,6 +51,7 @@ test('without a Docker engine the editor says so, and has the command that mends
     await bench.goTo(STUB);
     await bench.codeAction('Codeteam: implement slug');
     const told = await bench.notification('Codeteam could not implement slug');
+    await bench.page.locator('.notification-toast', { hasText: 'Codeteam: implement slug' }).waitFor({ state: 'detached' }); // its progress
     await bench.picture('no-docker');
     assert.match(await told.innerText(), /There is no Docker engine[^]*Start the Docker engine: systemctl --user start docker/);
     await bench.codeActions('Codeteam: There is no Docker engine');
