@@ -36,8 +36,9 @@ class OwnEngine:
             f"--{what}={self._folder / name}"
             for what, name in (("data-root", "data"), ("exec-root", "run"), ("pidfile", "pid"))
         ]
-        alone = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--containerd-namespace", self._folder.name]
-        argv = [program, "--host", self.host, *places, *alone, *self._options]
+        alone = ["--iptables=false", "--ip6tables=false", "--containerd-namespace", self._folder.name]
+        # In a network of its own: a second daemon beside the machine's, told to have no bridge, takes away that one's.
+        argv = ["unshare", "--net", program, "--host", self.host, *places, *alone, *self._options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + START_SECONDS
