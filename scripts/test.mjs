@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { prepareEditors } from './editors.mjs';
+import { prepareEngines } from './engines.mjs';
 import { prepareModules, tool } from './package.mjs';
 import { run, runQuietly } from './programs.mjs';
 import { python } from './python.mjs';
@@ -26,6 +27,7 @@ const LAST_LINES = 10;
 export async function main(argv) {
   const env = withoutOwnSettings();
   await setUp({ env });
+  await prepareEngines();
   const results = argv.length ? [await shown('pytest', [...PYTEST, ...argv], env)] : await everything(env);
   const failed = results.filter(({ code }) => code !== 0);
   console.log(heading('summary'));

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-FIRST = ("tests/editors/", "tests/soak/", "tests/e2e/", "tests/attacks/")
+from tests.sandbox.engines import ENGINES, missing
+
+FIRST = ("tests/editors/", "tests/soak/", "tests/e2e/", "tests/attacks/", "tests/sandbox/test_contract.py")
 """Where the long tests are: begun late, one of them would go on alone when all others have ended."""
+
+
+def pytest_report_header() -> list[str]:
+    """On which engines the sandbox is tested, beside the machine's own and none at all."""
+    return [f"engine {kind}: {missing(kind) or 'tested'}" for kind in ENGINES]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -32,7 +32,18 @@ def well(place: Place) -> Place:
 def test_a_healthy_machine(place: Place) -> None:
     code, found = checks(well(place))
     assert code == 0
-    assert set(found) == {"settings", "python", "uv", "docker", "image", "languages", "model", "disk", "history"}
+    assert set(found) == {
+        "settings",
+        "python",
+        "uv",
+        "docker",
+        "protection",
+        "image",
+        "languages",
+        "model",
+        "disk",
+        "history",
+    }
     assert {check["status"] for name, check in found.items() if name != "image"} == {"ok"}
     for title in ("Python", "JavaScript", "TypeScript", "Go", "Bash"):
         assert title in found["languages"]["detail"]

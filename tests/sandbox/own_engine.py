@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +15,27 @@ from pathlib import Path
 import psutil
 
 START_SECONDS = 60.0
+HAND = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""Gives a program a socket that listens already, as systemd does."""
 
 
 class OwnEngine:
     """A `dockerd` without network, started by root; `kill` leaves what a crash would leave, `start` goes on from it."""
 
-    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
-        """`folder` must be a short path, for the name of a socket below it may have no more than 107 bytes."""
+    def __init__(self, folder: Path, options: Sequence[str] = (), listening: int | None = None) -> None:
+        """`folder` must be a short path, for the name of a socket below it may have no more than 107 bytes.
+
+        `listening` is the descriptor of a socket that it is to answer on too, by `--host=fd://`.
+        """
         assert len(str(folder)) < 70, f"{folder} is too long for a socket"
         self._folder = folder
         self._options = options
+        self._listening = listening
         self._process: subprocess.Popen[bytes] | None = None
         self.host = f"unix://{folder}/socket"
 
@@ -38,9 +50,11 @@ class OwnEngine:
         ]
         alone = ["--iptables=false", "--ip6tables=false", "--containerd-namespace", self._folder.name]
         # In a network of its own: a second daemon beside the machine's, told to have no bridge, takes away that one's.
-        argv = ["unshare", "--net", program, "--host", self.host, *places, *alone, *self._options]
+        handed = () if self._listening is None else (self._listening,)
+        hand = [sys.executable, "-c", HAND, str(handed[0])] if handed else []
+        argv = [*hand, "unshare", "--net", program, "--host", self.host, *places, *alone, *self._options]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=handed)
         end = time.monotonic() + START_SECONDS
         while self.docker("version", check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > end:
@@ -93,9 +107,9 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(folder: Path, options: Sequence[str] = ()) -> Iterator[OwnEngine]:
+def own_engine(folder: Path, options: Sequence[str] = (), listening: int | None = None) -> Iterator[OwnEngine]:
     folder.mkdir(parents=True, exist_ok=True)
-    engine = OwnEngine(folder, options)
+    engine = OwnEngine(folder, options, listening)
     try:
         engine.start()
         try:

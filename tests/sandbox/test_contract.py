@@ -148,7 +148,7 @@ async def test_output_is_capped(session: Session) -> None:
             program = f"""
                 import sys
                 out, total = sys.{stream}.buffer, 0
-                while total < 300_000:
+                while total < 150_000:
                     total += out.write({chunk})
                 out.flush()
             """

@@ -17,12 +17,19 @@ from codeteam.sandbox.container import LABEL, OWNER
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.interface import Session
-from tests.cli.command import PROGRAM
+from tests.cli.command import PROGRAM, Place
 from tests.sandbox.conftest import CACHE, SMALL, of_engines
 from tests.sandbox.engines import Reached
 from tests.sandbox.running import python
 
-REFUSALS = {"EPERM", "EACCES", "EROFS", "ENXIO", "ENODEV", "EAFNOSUPPORT"}
+MISSING = {
+    "podman": "Podman: no limit of the number of files but memory",
+    "rootless": "rootless Docker: memory is limited by process, not together, "
+    "no limit of processes but the user's own, no limit of processor time but the deadline",
+    "runsc": "Docker with gVisor: a program can forge its results, no limit of the number of files but memory",
+}
+"""What the doctor must say where something is."""
+REFUSALS = {"ENOENT", "EPERM", "EACCES", "EROFS", "ENXIO", "ENODEV", "EAFNOSUPPORT"}
 LOOK = """
 import ctypes, errno, json, os, resource, socket
 
@@ -44,6 +51,9 @@ print(json.dumps({
     "hypervisor": tried(lambda: socket.socket(40, socket.SOCK_STREAM)),
     "raw": tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)),
     "image": tried(lambda: open("/planted", "w")),
+    "line": tried(lambda: open("/proc/1/fd/1", "wb")),
+    "run": tried(lambda: open("/run/planted", "w")),
+    "kept": tried(lambda: open("/var/tmp/planted", "w")),
     "packages": tried(lambda: open("/opt/tools/planted", "w")),
     "device": tried(lambda: (os.mknod("/work/disk", 0o60600, os.makedev(8, 0)), open("/work/disk", "rb"))),
     "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
@@ -66,7 +76,7 @@ async def test_what_no_engine_gives(seen: dict[str, Any]) -> None:
     assert policy.FIRST_UID <= seen["uid"] < policy.FIRST_UID + policy.UIDS
     assert seen["capabilities"] == [0, 0, 0, 0]
     assert seen["interfaces"] == ["lo"]
-    for what in ("hypervisor", "raw", "image", "packages", "device"):
+    for what in ("hypervisor", "raw", "image", "run", "kept", "packages", "device"):
         assert seen[what] in REFUSALS, (what, seen[what])
     assert len(seen["processes"]) == 2
     assert seen["processes"][0] == 1
@@ -76,7 +86,7 @@ async def test_what_no_engine_gives(seen: dict[str, Any]) -> None:
 
 @of_engines
 async def test_what_is_said_to_be_missing_is_missing(
-    seen: dict[str, Any], kind: str, reached: Callable[[str], Reached | None]
+    session: Session, seen: dict[str, Any], kind: str, reached: Callable[[str], Reached | None]
 ) -> None:
     where = reached(kind) or Reached({})
     engine = Engine({**os.environ, **where.environ})
@@ -87,8 +97,22 @@ async def test_what_is_said_to_be_missing_is_missing(
     unbounded = any(not 0 < seen["files"][folder] <= SMALL.disk // 8192 for folder in ("/work", "/tmp"))
     assert ("no limit of the number of files but memory" in said) == unbounded
     assert ("no list of system calls" in said) == (seen["filtered"] != "2" and kind != "runsc")
+    assert seen["line"] in REFUSALS or "a program can forge its results" in said
+    assert all(words in session.image for words in said)
+    assert ("in Podman" in session.image, "with gVisor" in session.image) == (able.podman, able.gvisor)
     # gVisor has a kernel of its own between a program and the machine's, and runs nothing that would raise privileges.
     assert seen["no_new_privileges"] == 1 or kind == "runsc"
+
+
+@of_engines
+def test_the_doctor_says_what_is_missing(kind: str, reached: Callable[[str], Reached | None], tmp_path: Path) -> None:
+    where = reached(kind) or Reached({})
+    place = Place(tmp_path, where.environ)
+    done = place.call("doctor", "--json", *(["--sandbox-runtime", where.runtime] if where.runtime else []))
+    [found] = [check for check in done.json["checks"] if check["name"] == "protection"]
+    assert found["status"] == ("warn" if kind in MISSING else "ok"), found
+    assert found["detail"].startswith(MISSING.get(kind, "Docker gives all that containers are asked for")), found
+    assert bool(found["mend"]) == (kind in MISSING)
 
 
 @of_engines

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codeteam import __version__
 from codeteam.cli.options import add_settings, idle_address, option_of, with_model, with_options
@@ -27,6 +28,9 @@ from codeteam.jobs.places import state_dir
 from codeteam.jobs.process import PYTHON, WorkerProcess, worker_argv
 from codeteam.workspace.configuration import config_folder, user_settings
 from codeteam.workspace.prompts import read_prompts
+
+if TYPE_CHECKING:
+    from codeteam.sandbox.abilities import Lack
 
 _PATIENCE = 15.0
 """Seconds for the Docker engine to answer."""
@@ -75,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
         put_json({"ok": fine, "checks": [dataclasses.asdict(check) for check in found]})
     else:
         for check in found:
-            put(harmless(f"{_MARKS[check.status]} {check.name:<9} {check.detail}\n"))
+            put(harmless(f"{_MARKS[check.status]} {check.name:<10} {check.detail}\n"))
             if check.mend and check.status != "ok":
-                put(harmless(f"            → {check.mend}\n"))
+                put(harmless(f"             → {check.mend}\n"))
     return 0 if fine else 3
 
 
@@ -167,8 +171,11 @@ def _uv() -> Iterator[Check]:
 
 async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
     if settings.sandbox is SandboxKind.LOCAL:
+        from codeteam.sandbox.local import lacks  # noqa: PLC0415 - as below
+
         detail = "generated code runs on this machine without isolation"
-        return [Check("sandbox", "warn", detail, f"Remove sandbox from {config_folder(environ) / 'settings.toml'}.")]
+        mend = f"Remove sandbox from {config_folder(environ) / 'settings.toml'}."
+        return [Check("sandbox", "warn", detail, mend), _protection("this machine", lacks(environ))]
     from codeteam.sandbox import image, mending  # noqa: PLC0415 - Docker's SDK takes its time
     from codeteam.sandbox.engine import Engine  # noqa: PLC0415
 
@@ -176,13 +183,16 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
     try:
         async with asyncio.timeout(_PATIENCE):
             facts: dict[str, str] = await engine.call(lambda api: api.version())
-        found = [Check("docker", "ok", f"Docker engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
+            able = await engine.abilities(settings.sandbox_runtime or None)
+        what = "Podman" if able.podman else "Docker"
+        found = [Check("docker", "ok", f"{what} engine {facts.get('Version', '')} on {facts.get('Os', '')}")]
     except TimeoutError:
         detail = f"the Docker engine does not answer within {_PATIENCE:.0f} s"
         return [Check("docker", "fail", detail, mending.silent(mending.this_platform(environ)), "docker_down")]
     except CodeteamError as error:
         return [_failed("docker", error)]
     else:
+        found.append(_protection(able.name, able.lacks, able.remark))
         there = await image.find(engine, settings.sandbox_image)
         if there is None:
             detail = "not built yet; the first job builds it"
@@ -193,6 +203,14 @@ async def _sandbox(settings: Settings, environ: Mapping[str, str]) -> list[Check
         return found
     finally:
         engine.close()
+
+
+def _protection(where: str, lacks: tuple[Lack, ...], remark: str = "") -> Check:
+    """What hostile code is not held back by there, and what gives it back."""
+    if not lacks:
+        return Check("protection", "ok", f"{where} gives all that containers are asked for{remark and f'; {remark}'}")
+    missing = ", ".join(lack.protection for lack in lacks)
+    return Check("protection", "warn", f"{where}: {missing}", " ".join(dict.fromkeys(lack.mend for lack in lacks)))
 
 
 async def _languages(settings: Settings, environ: Mapping[str, str]) -> Check:

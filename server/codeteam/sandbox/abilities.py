@@ -37,6 +37,7 @@ class Abilities:
     seccomp: bool = True
     """Lists of system calls are applied."""
     memory: bool = True
+    """A container's memory is limited; else only that of each of its processes."""
     swap: bool = True
     """Swap counts as memory; else a container may use as much of it again."""
     processes: bool = True
@@ -49,12 +50,35 @@ class Abilities:
         return f"{'rootless ' * self.rootless}{name}{' with gVisor' * self.gvisor}"
 
     @property
+    def remark(self) -> str:
+        """What is neither missing nor there for certain."""
+        if self.gvisor:
+            return "gVisor's own kernel stands in the place of the list of system calls"
+        if not self.user_namespaces:
+            return "a rootless engine or `userns-remap` would leave less to a fault of the kernel"
+        return ""
+
+    @property
+    def shown(self) -> str:
+        """For the evidence: where something ran and what was missing there; empty for Docker with nothing missing."""
+        lacks = ", ".join(lack.protection for lack in self.lacks)
+        if not lacks:
+            return "" if self.name == "Docker" else f"in {self.name}"
+        return f"in {self.name}: {lacks}"
+
+    @property
     def lacks(self) -> tuple[Lack, ...]:
         """What hostile code is not held back by here, the worst first."""
         groups = "Let the engine use control groups: systemd with cgroup v2, and `Delegate=yes` where it is rootless."
         found = (
             (self.seccomp or self.gvisor, "no list of system calls", "Use an engine and a kernel with seccomp."),
-            (self.memory, "no limit of memory", groups),
+            # Its /proc hands the supervisor's own descriptors to every program of the same user.
+            (
+                not self.gvisor,
+                "a program can forge its results",
+                "Leave `sandbox-runtime` empty where results matter more than the kernel's faults.",
+            ),
+            (self.memory, "memory is limited by process, not together", groups),
             (self.swap or not self.memory, "swap is not counted", "Boot with `swapaccount=1`, or turn swap off."),
             (self.processes, "no limit of processes but the user's own", groups),
             (self.processor_time, "no limit of processor time but the deadline", groups),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
+from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.container import Container, Recipe
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
 from codeteam.sandbox.engine import Engine
@@ -20,7 +21,7 @@ from codeteam.sandbox.languages import LANGUAGES, Language
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.room import Room
-from codeteam.sandbox.session import Attendant, SupervisedSession
+from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
 from codeteam.sandbox.spares import IDLE, Spares
 from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
@@ -135,16 +136,18 @@ class DockerSandbox:
             async def another() -> Attendant:
                 return (await self._obtain(recipe, parcels)).attendant
 
+            able = await self.abilities()
             session = SupervisedSession(
-                image=found.shown,
+                image=", ".join(filter(None, (found.shown, able.shown))),
                 first=await another(),
                 another=another,
                 limits=limits,
                 env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
+                rlimits={} if able.memory else {"RLIMIT_DATA": limits.memory + chain.reserves},
             )
             try:
                 await toolchains.demand(chain, session)
-                yield session
+                yield session if able.memory else Uncounted(session)
             finally:
                 await session.close()
                 self._stock(recipe, parcels, after=self._rest)
@@ -166,6 +169,14 @@ class DockerSandbox:
             SandboxUnavailable: it cannot be made this way.
         """
         return await image.build(self._engine, self._cache, source, reference, again=again)
+
+    async def abilities(self) -> Abilities:
+        """What the engine can do, with the runtime that is used.
+
+        Raises:
+            SandboxUnavailable: no engine.
+        """
+        return await self._engine.abilities(self._runtime)
 
     async def survey(self) -> tuple[tuple[Language, bool, str], ...]:
         """Each language, whether its toolchain is on the engine already, and what the image lacks for it, in words.

@@ -252,7 +252,14 @@ def _connect(environ: Mapping[str, str]) -> docker.APIClient:
             settings["base_url"] = context.Host
             if context.TLSConfig:
                 settings["tls"] = context.TLSConfig
-    return docker.APIClient(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
+    return _Client(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
+
+
+class _Client(docker.APIClient):
+    """`requests` would take `REQUESTS_CA_BUNDLE`, which is for the web, for the authority of the engine too."""
+
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+        return {**super().merge_environment_settings(*args, **kwargs), "verify": self.verify}
 
 
 def explain(error: Exception, environ: Mapping[str, str]) -> SandboxUnavailable:

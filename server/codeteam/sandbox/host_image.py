@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import tarfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 PROGRAMS = (
@@ -52,7 +52,7 @@ def write_layer(target: IO[bytes]) -> None:
     if sys.platform != "linux" or sys.implementation.name != "cpython":
         raise NotPossible("only CPython on Linux can be imported")
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        for name, entry in sorted(dict(_entries()).items()):
+        for name, entry in sorted(_with_folders(dict(_entries())).items()):
             _add(archive, name, entry)
 
 
@@ -75,6 +75,12 @@ def _entries() -> Iterator[tuple[str, Entry]]:
     for path in sorted(zones.rglob("*")) if zones.is_dir() else ():
         if path.is_file() and path.relative_to(zones).parts[0] not in ("right", "posix"):
             yield f"usr/share/zoneinfo/{path.relative_to(zones)}", Path(os.path.realpath(path))
+
+
+def _with_folders(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """The same with every folder that something is in: some engines would make them, for root alone to enter."""
+    above = {str(parent): None for name in entries for parent in PurePosixPath(name).parents if parent.name}
+    return above | entries
 
 
 def _skeleton(version: str) -> Iterator[tuple[str, Entry]]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import os
 import platform
-import re
 import secrets
 import shutil
 import signal
@@ -25,14 +23,12 @@ from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import npm, owner, toolchains
+from codeteam.sandbox.abilities import Lack
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
 from codeteam.sandbox.interface import (
-    Command,
     DependencyProblem,
     DependencySet,
     Limits,
-    OnOutput,
-    Outcome,
     Session,
 )
 from codeteam.sandbox.languages import LANGUAGES
@@ -40,15 +36,13 @@ from codeteam.sandbox.locks import locked
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.protocol import ProtocolError
 from codeteam.sandbox.scratch import scratch
-from codeteam.sandbox.session import Attendant, SupervisedSession
+from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
 from codeteam.sandbox.toolchains import ToolSet
 
 IMAGE = "local (not isolated)"
 DEFAULT_LIMITS = Limits()
 _CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
 """Of requirement lines, by the index of a language."""
-MEMORY_RAN_OUT = re.compile(rb"^MemoryError\b", re.MULTILINE)
-"""Without a container there is no count of processes killed for memory: the limit shows as this, or as SIGKILL."""
 
 
 class LocalSandbox:
@@ -126,7 +120,7 @@ class LocalSandbox:
             )
             try:
                 await toolchains.demand(chain, session)
-                yield _Local(session)
+                yield Uncounted(session)
             finally:
                 await session.close()
         finally:
@@ -200,22 +194,6 @@ class LocalSandbox:
                     await fill(Path(place, "packages"))
                     await asyncio.to_thread(_finish, Path(place, "packages"), folder)
         return folder
-
-
-class _Local:
-    """A session that also tells a program that ran into its memory limit."""
-
-    image = IMAGE
-
-    def __init__(self, inner: SupervisedSession) -> None:
-        self._inner = inner
-
-    async def run(self, command: Command, on_output: OnOutput | None = None) -> Outcome:
-        outcome = await self._inner.run(command, on_output)
-        if outcome.run.exit_code != 0 and MEMORY_RAN_OUT.search(outcome.stderr[-4000:]):
-            run = dataclasses.replace(outcome.run, out_of_memory=True)
-            return dataclasses.replace(outcome, run=run)
-        return outcome
 
 
 class LocalBody:
@@ -368,6 +346,24 @@ def _prepare(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
+
+
+def lacks(environ: Mapping[str, str]) -> tuple[Lack, ...]:
+    """What hostile code is not held back by here, the worst first."""
+    docker = "Use Docker where code is not trusted."
+    always = (
+        Lack("files can be read", docker),
+        Lack("no list of system calls", docker),
+        Lack("memory and processes are limited one by one", docker),
+    )
+    if _bubblewrap(environ) is not None:
+        return always
+    wrapper = "Install bubblewrap."
+    return (
+        Lack("the network can be reached", wrapper),
+        Lack("files and processes of this user can be changed", wrapper),
+        *always,
+    )
 
 
 def _bubblewrap(environ: Mapping[str, str]) -> str | None:

@@ -31,6 +31,8 @@ SOCK_STREAM, SOCK_DGRAM, SOCK_TYPE_MASK = 1, 2, 0xF
 LAST_PLAIN_PROTOCOL = 17
 """IPPROTO_UDP: leaves out SCTP, MPTCP and others whose code no test needs."""
 
+PODMANS_OWN = ("/run", "/var/tmp")  # noqa: S108 - of the container
+"""Where Podman makes room to write in, read-only image or not, unless something is mounted there."""
 GVISOR_TASKS = 16
 """Tasks of the machine that gVisor may take for each of its processes; its own threads are among them."""
 
@@ -69,6 +71,7 @@ def host_config(
         "tmpfs": {
             WORK: f"rw,exec,nosuid,nodev,size={limits.disk},{_work_folder(limits, uid, able)}",
             "/tmp": f"rw,noexec,nosuid,nodev,size={scratch},{_open_folder(limits, able)}",  # noqa: S108 - of the container
+            **(dict.fromkeys(PODMANS_OWN, "ro,noexec,nosuid,nodev,size=64k,mode=0555") if able.podman else {}),
         },
         "binds": _binds(mounts),
         "auto_remove": True,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +26,7 @@ from codeteam.sandbox.protocol import (
 GRACE = 15.0
 """Seconds after a run's own deadline, in which the supervisor must have answered."""
 GREETING_TIMEOUT = 30.0
+MEMORY_RAN_OUT = re.compile(rb"^MemoryError\b", re.MULTILINE)
 
 
 class Body(Protocol):
@@ -210,6 +213,21 @@ class SupervisedSession:
             timeout=command.timeout,
             collect=command.collect,
         )
+
+
+class Uncounted:
+    """A session where memory is limited by process and nobody counts who was killed for it: it shows as this error."""
+
+    def __init__(self, inner: SupervisedSession) -> None:
+        self._inner = inner
+        self.image = inner.image
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> Outcome:
+        outcome = await self._inner.run(command, on_output)
+        if outcome.run.exit_code != 0 and MEMORY_RAN_OUT.search(outcome.stderr[-4000:]):
+            run = dataclasses.replace(outcome.run, out_of_memory=True)
+            return dataclasses.replace(outcome, run=run)
+        return outcome
 
 
 def _with_notice(outcome: Outcome, notice: str) -> Outcome:

@@ -1,0 +1,27 @@
+// Other engines, on which the tests prove the sandbox too: each starts one of its own, which only root on Linux can.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stop, installPackages, isRoot, say } from './programs.mjs';
+
+/** Programs, and the Debian packages that bring them; `runc` and `dockerd` come with the Docker engine. */
+const PROGRAMS = { podman: 'podman', runsc: 'runsc', openssl: 'openssl' };
+
+/** Sees to it that they are there. The tests tell at their beginning which engines they run on. */
+export async function prepareEngines() {
+  if (process.platform !== 'linux' || !isRoot) return;
+  const missing = Object.keys(PROGRAMS).filter((program) => !onPath(program));
+  if (missing.length === 0) return;
+  try {
+    await installPackages(missing.map((program) => PROGRAMS[program]), 'The tests run the sandbox on other engines too');
+  } catch (error) {
+    // where a distribution has none of them, the others are tested; continuous integration has no such excuse
+    if (!(error instanceof Stop) || process.env.CI) throw error;
+    say(`not tested here: ${missing.join(', ')}`);
+  }
+}
+
+function onPath(program) {
+  const folders = [...(process.env.PATH || '').split(':'), '/usr/sbin', '/usr/bin', '/usr/local/bin', '/sbin'];
+  return folders.filter(Boolean).some((folder) => existsSync(join(folder, program)));
+}
