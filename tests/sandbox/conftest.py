@@ -79,9 +79,10 @@ ENGINES = [
 ]
 of_engines = pytest.mark.parametrize("kind", ENGINES, indirect=True)
 """Of a test that holds on engines, not without one."""
+everywhere = pytest.mark.parametrize("kind", [*ENGINES, "local"], indirect=True)
 
 
-@pytest.fixture(params=[*ENGINES, "local"])
+@pytest.fixture(params=[ENGINES[0], "local"])
 def kind(request: pytest.FixtureRequest, reached: Callable[[str], Reached | None]) -> str:
     """Each implementation in turn, made ready before any event loop runs."""
     if reached(request.param) is None:

@@ -11,7 +11,10 @@ import psutil
 import pytest
 
 from codeteam.sandbox.interface import Command, Limits, Sandbox, Session
+from tests.sandbox.conftest import everywhere
 from tests.sandbox.running import python
+
+pytestmark = everywhere
 
 
 async def test_files_go_in_the_program_runs_and_files_come_back(session: Session) -> None:

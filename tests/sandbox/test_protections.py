@@ -55,7 +55,7 @@ print(json.dumps({
     "run": tried(lambda: open("/run/planted", "w")),
     "kept": tried(lambda: open("/var/tmp/planted", "w")),
     "packages": tried(lambda: open("/opt/tools/planted", "w")),
-    "device": tried(lambda: (os.mknod("/work/disk", 0o60600, os.makedev(8, 0)), open("/work/disk", "rb"))),
+    "device": tried(lambda: (os.mknod("disk", 0o60600, os.makedev(8, 0)), open("disk", "rb"))),
     "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
     "bytes": {folder: facts.f_blocks * facts.f_frsize for folder, facts in room.items()},
     "files": {folder: facts.f_files for folder, facts in room.items()},

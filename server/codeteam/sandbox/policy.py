@@ -67,7 +67,7 @@ def host_config(
         "oom_score_adj": 500,
         "shm_size": 16 * 1024 * 1024,
         "log_config": {"type": "none", "config": {}},
-        "ulimits": _ulimits(limits, able),
+        "ulimits": _ulimits(limits, able, uid),
         "tmpfs": {
             WORK: f"rw,exec,nosuid,nodev,size={limits.disk},{_work_folder(limits, uid, able)}",
             "/tmp": f"rw,noexec,nosuid,nodev,size={scratch},{_open_folder(limits, able)}",  # noqa: S108 - of the container
@@ -147,10 +147,11 @@ def _inodes(limits: Limits) -> int:
     return max(limits.disk // 8192, 4096)
 
 
-def _ulimits(limits: Limits, able: Abilities) -> list[dict[str, Any]]:
+def _ulimits(limits: Limits, able: Abilities, uid: int) -> list[dict[str, Any]]:
     values = {"fsize": limits.disk, "nofile": 1024, "core": 0, "memlock": 0, "msgqueue": 0}
-    if not able.processes:
-        values["nproc"] = limits.processes  # counted for the user, who is the container's own
+    if not able.processes and uid != 0:
+        # Counted for the user, who is the container's own; root is the engine too, and runs nothing that was generated.
+        values["nproc"] = limits.processes
     elif able.podman:
         values["nproc"] = limits.processes * 8  # else Podman asks for a million, which not every machine lets it give
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
