@@ -147,7 +147,7 @@ class TestWithoutDocker:
         assert done.returncode == 3
         assert done.stdout == b""
         assert b"socket does not exist" in done.stderr
-        assert b"Install Docker" in done.stderr
+        assert b"unset DOCKER_HOST" in done.stderr
         assert b"Traceback" not in done.stderr
 
     @pytest.mark.parametrize(
