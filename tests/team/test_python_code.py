@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import time
@@ -263,7 +264,8 @@ def test_names_of_tests_are_those_that_pytest_collects(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "test_it.py"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     ids = [line.partition("::")[2] for line in done.stdout.splitlines() if line.startswith("test_it.py::")]
     assert python_code.names_of_tests(text) == {name.partition("[")[0].rpartition("::")[2] for name in ids}
