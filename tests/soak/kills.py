@@ -126,9 +126,9 @@ class Soak:
                 await asyncio.sleep(0.02)
             self.figures.outlived.setdefault(f"{what} of a {victim}", []).append(time.monotonic() - begun)
 
-        await asyncio.gather(
-            gone("containers", self._orphans), gone("processes", lambda: [one for one in processes if _lives(one)])
-        )
+        # A container is not an orphan before its worker is dead, which a server's worker is only after the server.
+        await gone("processes", lambda: [one for one in processes if _lives(one)])
+        await gone("containers", self._orphans)
 
     def _orphans(self) -> list[str]:
         """Containers whose owner is dead."""
