@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from codeteam.domain.evidence import RunResult, TestReport
 from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.source import SourceFile
+from codeteam.sandbox.policy import WORK
 from codeteam.team import checks, linters, reports
 from codeteam.team.replies import FindingReply
 
@@ -25,7 +26,7 @@ TEXT = "import os\n\n\ndef f(x):\n    return x  # done\n"
 
 def ruff(*items: Mapping[str, object]) -> str:
     return json.dumps(
-        [{"filename": "/work/x.py", "location": {"row": 4}, "code": "F401", "message": "m", **item} for item in items]
+        [{"filename": f"{WORK}/x.py", "location": {"row": 4}, "code": "F401", "message": "m", **item} for item in items]
     )
 
 
@@ -101,17 +102,17 @@ def test_which_rules_send_a_draft_back(code: str | None, severity: str) -> None:
     [
         ("x.py", "x.py"),
         ("./x.py", "x.py"),
-        ("/work/x.py", "x.py"),
-        ("/work/src/x.py", "src/x.py"),
+        (f"{WORK}/x.py", "x.py"),
+        (f"{WORK}/src/x.py", "src/x.py"),
         ("src\\x.py", "src/x.py"),
         ("C:\\work\\src\\x.py", "src/x.py"),
-        ("/work/src/../x.py", "x.py"),
+        (f"{WORK}/src/../x.py", "x.py"),
         ("other/x.py", ""),
         ("../x.py", ""),
         ("/usr/lib/python3/dist-packages/x.py", ""),
         ("/opt/venv/lib/python3.12/site-packages/src/x.py", ""),
         ("/opt/mypy/typeshed/stdlib/x.py", ""),
-        ("/work/notx.py", ""),
+        (f"{WORK}/notx.py", ""),
         ("", ""),
     ],
 )

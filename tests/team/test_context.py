@@ -110,16 +110,16 @@ E       ZeroDivisionError: division by zero
 
 app.py:3: ZeroDivisionError
 tests.test_app::test_other:
-E     File "/work/app.py", line 3
+E     File "/elsewhere/app.py", line 3
 E       return SECRET
 E              ^^^^^^
 E   SyntaxError: invalid syntax
 tests.test_app::test_third:
 Traceback (most recent call last):
-  File "/work/app.py", line 9, in tax
+  File "/elsewhere/app.py", line 9, in tax
     return SECRET(price)
            ^^^^^^
-File "/work/app.py", line 10, in more
+File "/elsewhere/app.py", line 10, in more
 return SECRET(price)
 ValueError: not a price
 """

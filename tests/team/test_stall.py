@@ -22,7 +22,7 @@ E         Left: <a.B object at 0x7f3a5c0d1e10>
 
 tests/test_a.py:12: AssertionError"""
 
-TRACE = 'Traceback (most recent call last):\n  File "/work/a.py", '
+TRACE = 'Traceback (most recent call last):\n  File "/elsewhere/a.py", '
 
 
 @pytest.mark.parametrize(

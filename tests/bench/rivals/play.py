@@ -131,7 +131,7 @@ class Smolagents:
         return str(self._made.run_code_raise_errors(code).logs)
 
     def files(self, code: str, files: dict[str, str]) -> dict[str, str]:
-        raise NotImplementedError
+        raise NotImplementedError("smolagents' executor takes code and gives text, no files")
 
     def close(self) -> None:
         self._made.cleanup()
