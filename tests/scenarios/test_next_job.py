@@ -14,6 +14,7 @@ from codeteam.domain.events import Drafted, Proposed
 from codeteam.domain.settings import Quality, SandboxKind, Settings
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.supervisor import WorkerEngine
+from codeteam.workspace.gather import new_job_id
 from tests.cli.command import slug_replies
 from tests.jobs.engines import all_events, engine_at, true_soon, until
 
@@ -28,8 +29,9 @@ def settings(folder: Path, **more: object) -> Settings:
     return Settings(model=f"script/{script}", require=Quality.REVIEWED, require_tests=False, **more)  # type: ignore[arg-type]
 
 
-async def run(engine: WorkerEngine, job: str, chosen: Settings) -> set[str]:
-    """A job to its end; the containers that had its name."""
+async def run(engine: WorkerEngine, chosen: Settings) -> set[str]:
+    """A job to its end; the containers that had its name, which no test running beside this one has."""
+    job = new_job_id()
     await engine.submit(Task(job, Intent.IMPLEMENT, "Slugs", chosen))
     await until(engine, Drafted, job)
     await true_soon(lambda: bool(containers(f"name=codeteam-{job}-")))
@@ -61,31 +63,30 @@ async def test_the_next_job_has_its_container_before_it_begins(tmp_path: Path) -
     async with engine_at(tmp_path, jobs=1, argv=()) as engine:
         await engine.warm()
         ahead = worker_of(engine)
-        first = await run(engine, "job000000001", settings(tmp_path))
+        first = await run(engine, settings(tmp_path))
         await true_soon(lambda: bool(engine._idle))
         assert worker_of(engine) == ahead
         await true_soon(lambda: len(of_worker(ahead)) == 1)
         spare = of_worker(ahead)
         assert len(first) == 1
         assert not spare & first
-        assert await run(engine, "job000000002", settings(tmp_path)) == spare
+        assert await run(engine, settings(tmp_path)) == spare
     assert not of_worker(ahead)
 
 
 async def test_other_settings_get_another_sandbox(tmp_path: Path) -> None:
     async with engine_at(tmp_path, jobs=1, argv=()) as engine:
-        await run(engine, "job000000001", settings(tmp_path))
+        await run(engine, settings(tmp_path))
         await true_soon(lambda: bool(engine._idle))
         worker = worker_of(engine)
         await true_soon(lambda: len(of_worker(worker)) == 1)
         spare = of_worker(worker)
-        mine = await run(engine, "job000000002", settings(tmp_path, sandbox_memory=256))
+        mine = await run(engine, settings(tmp_path, sandbox_memory=256))
         assert len(mine) == 1
         assert not mine & spare
-        await engine.submit(
-            Task("job000000003", Intent.IMPLEMENT, "Slugs", settings(tmp_path, sandbox=SandboxKind.LOCAL))
-        )
-        last = (await all_events(engine, "job000000003"))[-1]
+        job = new_job_id()
+        await engine.submit(Task(job, Intent.IMPLEMENT, "Slugs", settings(tmp_path, sandbox=SandboxKind.LOCAL)))
+        last = (await all_events(engine, job))[-1]
         assert isinstance(last, Proposed)
         assert last.proposal.evidence.image == "local (not isolated)"
         assert not of_worker(worker)
@@ -94,7 +95,7 @@ async def test_other_settings_get_another_sandbox(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["killed", "closed"])
 async def test_the_spare_container_ends_with_its_worker(tmp_path: Path, end: str) -> None:
     async with engine_at(tmp_path, jobs=1, argv=()) as engine:
-        await run(engine, "job000000001", settings(tmp_path))
+        await run(engine, settings(tmp_path))
         await true_soon(lambda: bool(engine._idle))
         worker = worker_of(engine)
         await true_soon(lambda: len(of_worker(worker)) == 1)
