@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ from codeteam.sandbox import image
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.host_image import write_layer
+from codeteam.sandbox.interface import Command
 from tests.sandbox.conftest import CACHE
 from tests.sandbox.registry import registry
 from tests.sandbox.running import python
@@ -112,3 +114,30 @@ async def test_auto_falls_back_when_the_registry_is_away(docker_ready: Path, eng
     made = await image.build(engine, docker_ready / CACHE, "auto", f"{address}/demo:1")
     assert made.name.startswith("codeteam/sandbox:host-")
     assert await image.ensure(engine, docker_ready / CACHE) == made
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("tool", [found for found in [shutil.which("mmdebstrap")] if found])
+async def test_an_image_of_debian_packages(docker_ready: Path, engine: Engine, tool: str) -> None:
+    made = await image.build(engine, docker_ready / CACHE, "debian", repository=OWN)
+    try:
+        assert made.name.startswith(f"{OWN}:debian-"), tool
+        assert (await _labels(engine, made.name))["codeteam.source"] == "debian"
+        sandbox = DockerSandbox(cache=docker_ready / CACHE, environ=os.environ, image=made.name)
+        async with sandbox.open() as session:
+            assert (await python(session, "import ssl, sqlite3; print('of packages')")).run.stdout == "of packages\n"
+            shell = await session.run(Command(("bash", "-c", "seq 3 | grep 2 | sed s/2/two/"), timeout=30))
+            assert shell.run.stdout == "two\n"
+        await sandbox.aclose()
+    finally:
+        await _remove(engine, made.name)
+        await _remove(engine, f"{OWN}:current")
+
+
+async def test_debian_packages_without_the_tool(
+    docker_ready: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxUnavailable) as caught:
+        await image.build(engine, docker_ready / CACHE, "debian", repository=OWN)
+    assert "apt install mmdebstrap" in caught.value.hint

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import platform
+import re
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +32,7 @@ SOURCES = ("auto", "registry", "host", "debian")
 REGISTRY_PATIENCE = 5.0
 """Seconds in which a registry must have answered to be used by `auto`."""
 PULL_TIMEOUT = 900.0
+APT_SETTING = re.compile(r'Acquire::(?:Check-Valid-Until|Check-Date|Retries|https?(?:::[^ ]+)?) "')
 DEBIAN_PACKAGES = "python3,dash,bash,coreutils,grep,sed,findutils,diffutils,mawk"
 
 
@@ -186,19 +189,40 @@ async def _from_debian(engine: Engine, reference: str, repository: str) -> Image
     tool = shutil.which("mmdebstrap")
     if tool is None:
         raise SandboxUnavailable("`mmdebstrap` is not installed.", "On Debian and Ubuntu: `apt install mmdebstrap`.")
+    settings = [f"--aptopt={line}" for line in await _apt_settings()]
 
     async def write(path: Path) -> None:
-        process = await asyncio.create_subprocess_exec(
-            tool, "--variant=essential", f"--include={DEBIAN_PACKAGES}", "--format=tar", "stable", str(path),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        _, said = await process.communicate()
-        if process.returncode:
-            lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.startswith("E: ")]
-            reason = lines[0].removeprefix("E: ")[:300] if lines else f"exit code {process.returncode}"
+        code, _, said = await _ended([
+            tool, "--variant=essential", f"--include={DEBIAN_PACKAGES}", "--format=tar", *settings, "stable", str(path),
+        ])  # fmt: skip
+        if code:
+            lines = [line for line in said.splitlines() if line.startswith("E: ")]
+            reason = lines[0].removeprefix("E: ")[:300] if lines else f"exit code {code}"
             raise SandboxUnavailable(f"mmdebstrap failed: {reason}", "Is a Debian mirror reachable?")
 
     return await _imported(engine, "debian", repository, write)
+
+
+async def _apt_settings() -> list[str]:
+    """How this machine's apt reaches mirrors, through which proxy, and what it asks of them; as lines of apt.conf.
+
+    mmdebstrap reads none of it by itself, so that it would not get out of a network that has a proxy for packages.
+    """
+    tool = shutil.which("apt-config")
+    if tool is None:
+        return []
+    code, said, _ = await _ended([tool, "dump", "Acquire"])
+    return [] if code else [line for line in said.splitlines() if APT_SETTING.match(line)]
+
+
+async def _ended(argv: Sequence[str]) -> tuple[int, str, str]:
+    """Exit code and what was said on stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"SOURCE_DATE_EPOCH": "0"},  # the same packages make the same image
+    )  # fmt: skip
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
 async def _imported(engine: Engine, source: str, repository: str, write: Callable[[Path], Awaitable[None]]) -> Image:
