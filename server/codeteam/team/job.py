@@ -95,9 +95,9 @@ async def _proposal(
                 raise
             stopped = bench.out_of_budget(budget.overdue())
         except (ModelUnavailable, UnreadableReply) as error:
-            if bench.best is None or bench.best.quality is None:
+            if not _changes(bench):
                 raise
-            # What ran by then was worked for and paid for: it is proposed, below the quality asked for.
+            # A draft was worked for and paid for: it is proposed, below the quality asked for, with what it passed.
             stopped = Gate("model", False, str(error))
         except SandboxUnavailable as error:
             said = _gone(error) if begun else error
