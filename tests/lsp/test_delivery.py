@@ -441,7 +441,7 @@ async def test_a_proposal_that_changes_nothing_says_so(tmp_path: Path) -> None:
         client.open(uri, BEFORE)
         await client.job_state(await started(client, uri), "done")
         assert client.edits == []
-        assert any("nothing to change" in message for message in client.messages())
+        assert any("as proposed already" in message for message in client.messages())
 
 
 async def test_a_client_that_cannot_apply_edits_gets_a_patch(tmp_path: Path) -> None:

@@ -109,6 +109,9 @@ async def test_jobs_of_this_server_are_listed_as_they_stand(tmp_path: Path) -> N
         assert (entry["state"], entry["canApply"], entry["canRerun"]) == ("applied", False, True)
         client.close(uri)
         [entry] = await listed(client)
+        assert entry["canRerun"] is True  # on the file as it is on the disk
+        (root / "größe.py").unlink()
+        [entry] = await listed(client)
         assert entry["canRerun"] is False  # there is no document to run it on
 
 
@@ -138,7 +141,8 @@ async def test_earlier_jobs_are_listed_newest_first_and_by_workspace(tmp_path: P
         assert [entry["tokens"] for entry in jobs[1:]] == [0, 0, 0, 630]
         assert jobs[4]["seconds"] == len(SENT_BACK) + 1
         assert jobs[3]["quality"] == "tested"
-        assert not any(entry["canApply"] or entry["canRerun"] for entry in jobs[1:])
+        can = [(entry["canApply"], entry["canRerun"]) for entry in jobs[1:]]
+        assert can == [(False, False), (False, False), (True, True), (False, False)]
         here = await listed(client, workspaces=[f"{root}/"])
         assert [entry["jobId"] for entry in here] == [job, "aaa000000002", "aaa000000001"]
         assert await listed(client, workspaces=[]) == []

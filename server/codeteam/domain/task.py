@@ -63,6 +63,10 @@ class Task:
     """Prompt texts that replace the packaged ones, by role: the user's, or a trusted workspace's."""
     notes: tuple[str, ...] = ()
     """What the user should know of how the task was gathered: files of theirs that could not be used."""
+    cursor_line: int | None = None
+    """From 1; None when unknown."""
+    instructed: bool = True
+    """The requirement is the user's own words; else it stood in the document, and another run reads it there anew."""
 
     @property
     def texts(self) -> dict[str, str]:

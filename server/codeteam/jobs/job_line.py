@@ -18,7 +18,8 @@ SELECT id, created, intent, workspace, title, owner_pid, owner_started, COALESCE
         + json_extract(end.event, '$.proposal.evidence.usage.completion_tokens') END,
     CASE WHEN COALESCE(end.ended, '') NOT IN ('accepted', 'below') THEN
         (SELECT SUM(json_extract(event, '$.usage.prompt_tokens') + json_extract(event, '$.usage.completion_tokens'))
-        FROM events WHERE job = id AND json_valid(event) AND json_extract(event, '$.event') = 'Replied') END
+        FROM events WHERE job = id AND json_valid(event) AND json_extract(event, '$.event') = 'Replied') END,
+    CASE WHEN json_valid(end.event) THEN json_array_length(end.event, '$.proposal.files') END
 FROM jobs LEFT JOIN events AS end ON end.job = id AND end.ended <> ''
 """
 """Rows for `line_of`. SQLite reads the stored JSON itself: a list would take seconds if whole tasks were decoded."""
@@ -46,11 +47,13 @@ class JobLine:
     """From when it was asked for to the last that happened."""
     tokens: int = 0
     """What its model calls used."""
+    files: int = 0
+    """That it proposes to change or to make."""
 
 
 def line_of(row: Sequence[Any]) -> JobLine:
     """A row of `LINES`; a job without an end whose owner is gone was interrupted."""
-    job, created, intent, workspace, title, pid, started, ended, document, quality, seconds, used, answered = row
+    job, created, intent, workspace, title, pid, started, ended, document, quality, seconds, used, answered, files = row
     return JobLine(
         job,
         created,
@@ -62,4 +65,5 @@ def line_of(row: Sequence[Any]) -> JobLine:
         quality or "",
         max(seconds or 0.0, 0.0),
         int(used or answered or 0),
+        files or 0,
     )

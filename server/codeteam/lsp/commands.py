@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -12,14 +13,18 @@ from codeteam.domain.diff import changes, shift, split_lines
 from codeteam.domain.source import Span
 from codeteam.domain.task import Intent
 from codeteam.lsp.configuration import Configuration
-from codeteam.lsp.document import Document
+from codeteam.lsp.document import Document, Snapshot
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, Request, State
 from codeteam.lsp.editor_jobs import EditorJobs
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.from_lsp import job_arguments, text_of, wrong
-from codeteam.lsp.outline import definition_at
+from codeteam.lsp.job_title import job_title
+from codeteam.lsp.planning import text_now
 from codeteam.lsp.protocol import Refused
+
+if TYPE_CHECKING:
+    from codeteam.lsp.past_jobs import PastJobs
 
 UNTRUSTED = "This workspace is not trusted: Codeteam runs what it writes, and starts nothing here until you trust it."
 COMMANDS = (
@@ -31,21 +36,25 @@ COMMANDS = (
     "codeteam.rerun",
 )
 """Every command, as the server announces them."""
-_WORDS = {
-    Intent.IMPLEMENT: "implement",
-    Intent.FIX: "fix problems in",
-    Intent.REFACTOR: "refactor",
-    Intent.DOCUMENT: "document",
-    Intent.TEST: "write tests for",
-    Intent.REVIEW: "review",
-}
+Answer = dict[str, Any] | Awaitable[dict[str, Any]]
+"""Of a command; awaited where the disk has to be read for it."""
 
 
 class Commands:
     """The commands of one server."""
 
-    def __init__(self, *, editor: Editor, jobs: EditorJobs, board: FindingsBoard, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        *,
+        editor: Editor,
+        jobs: EditorJobs,
+        board: FindingsBoard,
+        configuration: Configuration,
+        past: Callable[[], PastJobs],
+    ) -> None:
+        """`past` gives the jobs of the history; not called before one of them is asked for."""
         self._editor = editor
+        self._past = past
         self._jobs = jobs
         self._board = board
         self._configuration = configuration
@@ -53,7 +62,7 @@ class Commands:
         starters = (self._starter(intent) for intent in Intent)
         self._table = dict(zip(COMMANDS, (*starters, *others), strict=True))
 
-    def execute(self, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    def execute(self, params: types.ExecuteCommandParams) -> Answer:
         """Run a command; raises Refused for an unknown one and for wrong arguments."""
         command = self._table.get(params.command)
         if command is None:
@@ -63,15 +72,30 @@ class Commands:
             raise wrong(f"{params.command} takes one object")
         return command(arguments[0])
 
-    def rerun(self, job: EditorJob) -> EditorJob:
-        """The same request on the document as it is now; its lines have moved with the edits since."""
+    async def rerun(self, job: EditorJob) -> EditorJob:
+        """The same request on the document as it is now; its lines have moved with the edits since.
+
+        A document that the editor has closed is read from the disk. Raises Refused where it is not there any more.
+        """
         request = job.request
-        document = self._document(request.snapshot.uri)
-        edits = changes(split_lines(request.snapshot.text), split_lines(document.text))
+        snapshot = await self._now(job)
+        self._check_trust()
+        edits = changes(split_lines(request.snapshot.text), split_lines(snapshot.text))
         cursor = shift(Span(request.cursor_line, request.cursor_line), edits).start_line
         selection = shift(request.selection, edits) if request.selection else None
-        now = replace(request, snapshot=document.snapshot(), selection=selection, cursor_line=cursor)
-        return self._jobs.start(now)
+        return self._jobs.start(replace(request, snapshot=snapshot, selection=selection, cursor_line=cursor))
+
+    async def _now(self, job: EditorJob) -> Snapshot:
+        document = self._editor.documents.get(job.uri)
+        if document is None:
+            text = await asyncio.to_thread(text_now, job.uri, job.place)
+            document = self._editor.documents.get(job.uri)  # it may have been opened meanwhile
+            if document is None and text is not None:
+                return replace(job.request.snapshot, version=None, text=text)
+        if document is None:
+            text = f"{job.place.path or job.uri} is not open in the editor, and no text file that can be read"
+            raise Refused(types.LSPErrorCodes.RequestFailed, f"{text}.")
+        return document.snapshot()
 
     def _starter(self, intent: Intent) -> Callable[[Mapping[str, object]], dict[str, Any]]:
         def start(value: Mapping[str, object]) -> dict[str, Any]:
@@ -83,14 +107,15 @@ class Commands:
             if asked.version is not None and asked.version != document.version:
                 text = "The document has changed since; please choose the action again."
                 raise Refused(types.LSPErrorCodes.ContentModified, text)
+            snapshot = document.snapshot()
             request = Request(
                 intent=intent,
-                snapshot=document.snapshot(),
+                snapshot=snapshot,
                 selection=asked.selection,
                 cursor_line=asked.cursor_line,
                 instruction=asked.instruction,
                 complaints=asked.complaints,
-                title=f"{_WORDS[intent]} {_subject(document, asked.selection, asked.cursor_line)}",
+                title=job_title(intent, snapshot, document.lines, asked.selection, asked.cursor_line),
             )
             return {"jobId": self._jobs.start(request).id}
 
@@ -100,8 +125,18 @@ class Commands:
         job = self._job(value)
         return {"jobId": job.id, "cancelled": self._jobs.cancel(job)}
 
-    def _apply(self, value: Mapping[str, object]) -> dict[str, Any]:
-        job = self._job(value)
+    def _apply(self, value: Mapping[str, object]) -> Answer:
+        self._check_trust()
+        name = text_of(value, "jobId")
+        job = self._jobs.get(name)
+        return self._deliver(job) if job is not None else self._apply_past(name)
+
+    async def _apply_past(self, name: str) -> dict[str, Any]:
+        job = await asyncio.to_thread(lambda: self._past().kept(name))
+        self._check_trust()
+        return self._deliver(self._jobs.get(name) or job)
+
+    def _deliver(self, job: EditorJob) -> dict[str, Any]:
         if not job.can_apply:
             states = {State.PROPOSED: "is before you already", State.APPLIED: "was applied already"}
             reason = states.get(job.state, "has no proposal to apply")
@@ -126,9 +161,13 @@ class Commands:
             raise wrong(f"there is no finding {finding!r}")
         return {"jobId": job}
 
-    def _rerun(self, value: Mapping[str, object]) -> dict[str, Any]:
+    async def _rerun(self, value: Mapping[str, object]) -> dict[str, Any]:
         self._check_trust()
-        return {"jobId": self.rerun(self._job(value)).id}
+        name = text_of(value, "jobId")
+        job = self._jobs.get(name)
+        if job is None:
+            job = await asyncio.to_thread(lambda: self._past().ended(name))
+        return {"jobId": (await self.rerun(job)).id}
 
     def _job(self, value: Mapping[str, object]) -> EditorJob:
         name = text_of(value, "jobId")
@@ -146,12 +185,3 @@ class Commands:
     def _check_trust(self) -> None:
         if not self._configuration.trusted:
             raise Refused(types.LSPErrorCodes.RequestFailed, UNTRUSTED)
-
-
-def _subject(document: Document, selection: Span | None, cursor: int) -> str:
-    """What the job is about, in a word or two."""
-    name = document.uri.rstrip("/").rpartition("/")[2]
-    found = definition_at(document.lines, selection.start_line if selection else cursor)
-    if found is not None and document.language == "python" and (selection is None or selection.start_line > 1):
-        return found.name
-    return f"{name}, lines {selection.start_line}-{selection.end_line}" if selection else name

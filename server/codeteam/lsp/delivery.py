@@ -12,7 +12,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codeteam.domain.artifacts import FileChange, Proposal, Status
-from codeteam.lsp.document import key
+from codeteam.lsp.document import path_of
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.findings_board import FindingsBoard
@@ -31,7 +31,7 @@ class Delivery:
     """Brings proposals to one editor."""
 
     def __init__(
-        self, *, editor: Editor, board: FindingsBoard, proposals: Path, rerun: Callable[[EditorJob], None]
+        self, *, editor: Editor, board: FindingsBoard, proposals: Path, rerun: Callable[[EditorJob], object]
     ) -> None:
         """`proposals` is the folder where patches to look at are written; `rerun` starts a job's request again."""
         self._editor = editor
@@ -63,7 +63,10 @@ class Delivery:
                 return
             if not plan.edits:
                 job.state = State.DONE
-                self._editor.say(types.MessageType.Info, f"Codeteam: nothing to change ({job.request.title}).")
+                self._editor.say(
+                    types.MessageType.Info,
+                    f"Codeteam changed nothing ({job.request.title}): the files are as proposed already.",
+                )
                 return
             if not confirmed:
                 answer = await self._ask(job, proposal, plan)
@@ -146,11 +149,12 @@ class Delivery:
 
     def _target(self, job: EditorJob, change: FileChange) -> Target:
         base = job.texts.get(change.path)
-        if change.path == job.place.path:
-            document = self._editor.documents.get(job.uri)
-            return Target(change, job.uri, _file(job), base, document.snapshot() if document else None)
+        own, document = change.path == job.place.path, self._editor.documents.get(job.uri)
+        if own and (document is not None or path_of(job.uri) is None):
+            uri = document.uri if document else job.uri
+            return Target(change, uri, path_of(job.uri), base, document.snapshot() if document else None)
         path = file_below(job.place.folder, change.path)
-        uri = uri_of(path) if path is not None else ""
+        uri = "" if path is None else job.uri if own else uri_of(path)
         document = self._editor.documents.get(uri) if uri else None
         return Target(change, document.uri if document else uri, path, base, document.snapshot() if document else None)
 
@@ -176,11 +180,6 @@ class Delivery:
         for uri, findings in by_uri.items():
             document = self._editor.documents.get(uri)
             self._board.show(document.uri if document else uri, job.id, findings, job.place.folder)
-
-
-def _file(job: EditorJob) -> Path | None:
-    place = key(job.uri)
-    return Path(place) if job.uri.startswith("file:") else None
 
 
 def _because(blocked: tuple[Blocked, ...]) -> str:

@@ -63,7 +63,7 @@ class Document:
         self.language = language
         self.version = version
         self.encoding = encoding
-        self._lines = _with_last(split_lines(text))
+        self._lines = lines_of(text)
         self._text: str | None = text
 
     @property
@@ -88,7 +88,7 @@ class Document:
         """Replace a range, or everything."""
         self._text = None
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            self._lines = _with_last(split_lines(change.text))
+            self._lines = lines_of(change.text)
             return
         first, start = self._place(change.range.start)
         last, end = self._place(change.range.end)
@@ -98,7 +98,7 @@ class Document:
             first -= 1
             text = self._lines[first] + text
         at_end = last == len(self._lines) - 1
-        self._lines[first : last + 1] = _with_last(split_lines(text)) if at_end else split_lines(text)
+        self._lines[first : last + 1] = lines_of(text) if at_end else split_lines(text)
 
     def _place(self, position: types.Position) -> tuple[int, int]:
         """Line and character index of a position, drawn into the text where it lies outside."""
@@ -139,6 +139,11 @@ def key(uri: str) -> str:
     """The same for every spelling of one document's URI."""
     path = path_of(uri)
     return str(path) if path is not None else unquote(uri)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines as `Document.lines` has them."""
+    return _with_last(split_lines(text))
 
 
 def path_of(uri: str) -> Path | None:

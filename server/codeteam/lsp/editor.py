@@ -11,7 +11,7 @@ from pygls.exceptions import JsonRpcException
 
 from codeteam.domain.languages import TONGUES
 from codeteam.lsp.client_features import ClientFeatures
-from codeteam.lsp.document import Document, Documents, path_of
+from codeteam.lsp.document import Documents, Snapshot, path_of
 from codeteam.lsp.editor_job import Place
 from codeteam.lsp.planning import FileEdit
 from codeteam.lsp.protocol import Protocol
@@ -87,7 +87,7 @@ class Editor:
         if reason:
             self.say(types.MessageType.Warning, f"{label}: the editor did not take the edit ({reason}).")
 
-    def place(self, document: Document) -> Place:
+    def place(self, document: Snapshot) -> Place:
         """Where a document stands: in the innermost workspace folder that holds it."""
         path = path_of(document.uri)
         if path is None:

@@ -73,10 +73,7 @@ class EditorJobs:
 
     def start(self, request: Request) -> EditorJob:
         """Begin a job; returns at once."""
-        document = self._editor.documents.get(request.snapshot.uri)
-        if document is None:
-            raise ValueError(f"{request.snapshot.uri} is not open")
-        place, now = self._editor.place(document), self._clock()
+        place, now = self._editor.place(request.snapshot), self._clock()
         job = EditorJob(self._new_id(), request, place, self._configuration.settings, created=now)
         self._forget_old()
         self._jobs[job.id] = job
@@ -115,7 +112,9 @@ class EditorJobs:
             self.cancel(job)
 
     def deliver(self, job: EditorJob) -> None:
-        """Offer a kept proposal again."""
+        """Offer a kept proposal again; a job of the history is one of this server's from then on."""
+        self._forget_old()
+        self._jobs[job.id] = job
         job.state = State.PROPOSED
         self._tell(job)
         job.work = asyncio.create_task(self._bring(job), name=f"apply {job.id}")
@@ -214,7 +213,7 @@ class EditorJobs:
             case Proposed(proposal):
                 job.proposal = proposal
                 job.state = State.PROPOSED
-                job.message = proposal.summary or _summary(proposal, job.request.intent)
+                job.message = summary_of(proposal, job.request.intent)
                 self._availability.worked()
             case Failed(kind, message, hint, _):
                 job.state = State.FAILED
@@ -266,7 +265,10 @@ def _load_gathering() -> Callable[..., Task]:
     return gather_task
 
 
-def _summary(proposal: Proposal, intent: Intent) -> str:
+def summary_of(proposal: Proposal, intent: Intent) -> str:
+    """What came of a job, in a sentence or two."""
+    if proposal.summary:
+        return proposal.summary
     if intent is Intent.REVIEW:
         count = len(proposal.findings)
         return f"{count} finding{'' if count == 1 else 's'}" if count else "nothing found"

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeteam.domain.errors import BadInput
 from codeteam.domain.events import END
 from codeteam.domain.story import story_of
 from codeteam.domain.task import Task
 from codeteam.jobs.history import History
 from codeteam.jobs.job_line import JobLine
 from codeteam.lsp.configuration import Configuration
+from codeteam.lsp.document import path_of
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob
 from codeteam.lsp.editor_jobs import EditorJobs
 from codeteam.lsp.from_lsp import text_of, wrong
 from codeteam.lsp.job_news import seconds_so_far, usage_so_far
 from codeteam.lsp.job_report import report_as_json
+from codeteam.lsp.past_jobs import PastJobs
 from codeteam.lsp.to_lsp import uri_of
+from codeteam.workspace.reading import mode
 
 _USUAL = 50
 """Jobs in a list when the client does not say how many."""
@@ -38,6 +41,7 @@ class KnownJobs:
     jobs: EditorJobs
     configuration: Configuration
     history: History
+    past: PastJobs
     clock: Callable[[], float]
     """Seconds since the epoch."""
 
@@ -49,11 +53,9 @@ class KnownJobs:
             HistoryUnreadable: nothing can be said of earlier jobs.
         """
         limit, workspaces = _wanted(params)
-        lines = await asyncio.to_thread(self.history.jobs, limit, workspaces)
-        entries = {line.id: _past(line) for line in lines}
-        for job in self.jobs.all():
-            if workspaces is None or job.workspace in workspaces:
-                entries[job.id] = self._present(job)
+        past = await asyncio.to_thread(lambda: [self._past(line) for line in self.history.jobs(limit, workspaces)])
+        here = [job for job in self.jobs.all() if workspaces is None or job.workspace in workspaces]
+        entries = {entry["jobId"]: entry for entry in (*past, *[await self._present(job) for job in here])}
         newest = sorted(entries.values(), key=lambda entry: -float(entry["created"]))
         return {"jobs": newest[:limit]}
 
@@ -67,24 +69,22 @@ class KnownJobs:
         name = text_of(_object(params), "jobId")
         job = self.jobs.get(name)
         if job is not None:
-            entry, task = self._present(job), job.task or _unread(job)
+            entry, task = await self._present(job), job.task or _unread(job)
             return await asyncio.to_thread(report_as_json, entry, task, story_of(tuple(job.events), tuple(job.times)))
         return await asyncio.to_thread(self._past_report, name)
 
     def _past_report(self, name: str) -> dict[str, Any]:
-        try:
-            stored = self.history.job(name)
-        except BadInput:
-            raise _unknown(name) from None
-        if stored.line.id != name:  # the command line takes the beginning of an id, a program means the whole
-            raise _unknown(name)
+        stored = self.past.stored(name)
         story = story_of(stored.events, stored.times, interrupted=stored.line.state == "interrupted")
-        return report_as_json(_past(stored.line), stored.task, story)
+        return report_as_json(self._past(stored.line), stored.task, story)
 
-    def _present(self, job: EditorJob) -> dict[str, Any]:
+    async def _present(self, job: EditorJob) -> dict[str, Any]:
         """A job of this server: its state is what became of the proposal, which the history does not know."""
         ended = bool(job.events) and isinstance(job.events[-1], END)
-        proposal = job.proposal
+        proposal, trusted = job.proposal, self.configuration.trusted
+        there = self.editor.documents.get(job.uri) is not None
+        if ended and trusted and not there:
+            there = await asyncio.to_thread(_is_file, path_of(job.uri))
         return {
             "jobId": job.id,
             "created": job.created,
@@ -96,27 +96,28 @@ class KnownJobs:
             "quality": proposal.quality.label if proposal and proposal.quality else None,
             "seconds": seconds_so_far(job, self.clock()),
             "tokens": usage_so_far(job).tokens,
-            "canApply": job.can_apply,
-            "canRerun": ended and self.configuration.trusted and self.editor.documents.get(job.uri) is not None,
+            "canApply": job.can_apply and trusted,
+            "canRerun": ended and trusted and there,
         }
 
-
-def _past(line: JobLine) -> dict[str, Any]:
-    """A job of another server, or of the command line: neither its buffer nor its request is here any more."""
-    return {
-        "jobId": line.id,
-        "created": line.created,
-        "intent": line.intent,
-        "title": line.title,
-        "workspace": line.workspace,
-        "uri": _uri(line),
-        "state": line.state,
-        "quality": line.quality or None,
-        "seconds": round(line.seconds, 3),
-        "tokens": line.tokens,
-        "canApply": False,
-        "canRerun": False,
-    }
+    def _past(self, line: JobLine) -> dict[str, Any]:
+        """A job of another server, or of the command line, as the history has it; reads the disk."""
+        uri, trusted = _uri(line), self.configuration.trusted
+        can_rerun = trusted and not self.past.not_rerun(line)
+        return {
+            "jobId": line.id,
+            "created": line.created,
+            "intent": line.intent,
+            "title": line.title,
+            "workspace": line.workspace,
+            "uri": uri,
+            "state": line.state,
+            "quality": line.quality or None,
+            "seconds": round(line.seconds, 3),
+            "tokens": line.tokens,
+            "canApply": trusted and not self.past.not_applied(line),
+            "canRerun": can_rerun and (self.editor.documents.get(uri) is not None or _is_file(path_of(uri))),
+        }
 
 
 def _uri(line: JobLine) -> str:
@@ -124,6 +125,10 @@ def _uri(line: JobLine) -> str:
         return ""
     path = Path(line.workspace, line.document) if line.workspace else Path(line.document)
     return uri_of(path) if path.is_absolute() else ""
+
+
+def _is_file(path: Path | None) -> bool:
+    return path is not None and stat.S_ISREG(mode(path))
 
 
 def _unread(job: EditorJob) -> Task:
@@ -150,7 +155,3 @@ def _object(params: object) -> Mapping[str, object]:
     if not isinstance(params, dict):
         raise wrong("the parameters must be an object")
     return params
-
-
-def _unknown(name: str) -> Exception:
-    return wrong(f"there is no job {name[:100]!r}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from codeteam.domain.artifacts import FileChange
 from codeteam.domain.diff import keep_line_ends, unified
 from codeteam.domain.merge import Conflict, merge
-from codeteam.lsp.document import Snapshot
+from codeteam.lsp.document import Snapshot, path_of
+from codeteam.lsp.editor_job import Place
 from codeteam.workspace.reading import is_plain, read_text
 
 _LARGEST = 32 * 1024 * 1024
@@ -82,6 +83,12 @@ def file_below(folder: Path | None, path: str) -> Path | None:
     except (OSError, RuntimeError, ValueError):
         return None
     return folder / path if real.is_relative_to(root) else None
+
+
+def text_now(uri: str, place: Place) -> str | None:
+    """The text of a job's document that the editor has closed; None where it is no text file below the job's folder."""
+    path = file_below(place.folder, place.path) if path_of(uri) is not None else None
+    return None if path is None else read_text(Path(os.path.realpath(path)), _LARGEST)
 
 
 def patch_of(targets: Sequence[Target]) -> str:

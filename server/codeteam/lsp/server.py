@@ -24,7 +24,7 @@ from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
 from codeteam.lsp.client_features import client_features
 from codeteam.lsp.code_action import KINDS, code_action
-from codeteam.lsp.commands import COMMANDS, UNTRUSTED, Commands
+from codeteam.lsp.commands import COMMANDS, UNTRUSTED, Answer, Commands
 from codeteam.lsp.configuration import SECTION, Configuration
 from codeteam.lsp.delivery import Delivery
 from codeteam.lsp.dismissals import Dismissals
@@ -42,6 +42,7 @@ from codeteam.lsp.protocol import Protocol, Refused, Stage
 if TYPE_CHECKING:
     from codeteam.jobs.history import History
     from codeteam.lsp.known_jobs import KnownJobs
+    from codeteam.lsp.past_jobs import PastJobs
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class Server(LanguageServer):
             editor=self._editor,
             board=self._board,
             proposals=self._composition.home / "proposals",
-            rerun=self._run_again,
+            rerun=lambda job: self._start(self._run_again(job), "rerun"),
         )
         jobs = EditorJobs(
             editor=self._editor,
@@ -170,7 +171,13 @@ class Server(LanguageServer):
             new_id=self._composition.new_id,
             clock=time.time,
         )
-        commands = Commands(editor=self._editor, jobs=jobs, board=self._board, configuration=self._configuration)
+        commands = Commands(
+            editor=self._editor,
+            jobs=jobs,
+            board=self._board,
+            configuration=self._configuration,
+            past=self._past_jobs,
+        )
         return jobs, commands
 
     async def _made_engine(self) -> Engine:
@@ -238,7 +245,7 @@ class Server(LanguageServer):
             return UNTRUSTED
         return self._availability.reason() or self._lending.missing(self._configuration.settings)
 
-    def _execute_command(self, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    def _execute_command(self, params: types.ExecuteCommandParams) -> Answer:
         return self._ready()[1].execute(params)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
@@ -271,9 +278,9 @@ class Server(LanguageServer):
         job = self._ready()[0].get(name)
         return job.request.title if job is not None else "go on"
 
-    def _run_again(self, job: EditorJob) -> None:
+    async def _run_again(self, job: EditorJob) -> None:
         try:
-            self._ready()[1].rerun(job)
+            await self._ready()[1].rerun(job)
         except JsonRpcException as error:
             self._editor.say(types.MessageType.Warning, error.message)
 
@@ -291,8 +298,14 @@ class Server(LanguageServer):
             jobs=self._ready()[0],
             configuration=self._configuration,
             history=self._composition.history(),
+            past=self._past_jobs(),
             clock=time.time,
         )
+
+    def _past_jobs(self) -> PastJobs:
+        from codeteam.lsp.past_jobs import PastJobs  # noqa: PLC0415 - likewise
+
+        return PastJobs(self._composition.history(), self._editor.folders)
 
     def _start(self, work: Any, name: str) -> asyncio.Future[None]:
         task = asyncio.ensure_future(_quietly(work, name))

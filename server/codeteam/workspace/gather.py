@@ -83,6 +83,8 @@ def gather_task(
         complaints=complaints,
         prompts=prompts,
         notes=unusable,
+        cursor_line=cursor_line,
+        instructed=bool(instruction.strip()),
     )
     return task if where is None else _with_workspace(task, Folder(where, buffers, deepest=0 if alone else 24))
 
