@@ -49,9 +49,10 @@ export function activate(context: vscode.ExtensionContext): void {
     rerun: command('rerun'),
     openDiff: (report, path) => openProposal({ ...report, files: report.files.filter((file) => file.path === path) }),
   });
+  const readJobs = async () =>
+    jobs.read(await server.running()).catch((error: unknown) => log.warn(`The history cannot be read: ${error}`));
   const begin = async () => {
-    const client = await server.running();
-    await jobs.read(client).catch((error: unknown) => log.warn(`The history cannot be read: ${error}`));
+    await server.running();
     await doctor.look();
     await models.offer();
   };
@@ -67,7 +68,10 @@ export function activate(context: vscode.ExtensionContext): void {
     new StatusItem(server, jobs, doctor),
     registerCommands({ storage: context.globalStorageUri, server, jobs, readiness, doctor, models, secrets, reports, log }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
-    server.onDidChange(({ is }) => is === 'stopped' && jobs.lost()),
+    server.onDidChange(({ is }) => {
+      if (is === 'running') quietly(readJobs());
+      else jobs.lost();
+    }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => quietly(trustGranted())),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('codeteam.pythonPath')) quietly(server.restart());
@@ -79,6 +83,7 @@ export function activate(context: vscode.ExtensionContext): void {
   async function trustGranted(): Promise<void> {
     const client = await server.running();
     await client.sendNotification(protocol.trust, { trusted: true });
+    await readJobs(); // what can be done with them now
     await doctor.look();
     await models.offer();
   }

@@ -105,11 +105,14 @@ export class Jobs implements vscode.Disposable {
     return job.steps;
   }
 
-  /** The server is gone, and with it what it ran. */
+  /** The server is gone, and with it what it ran; what the next one reads of these jobs in the history is newer. */
   lost(): void {
-    for (const job of this.active()) {
-      job.state = 'interrupted';
-      for (const step of job.steps ?? []) if (step?.state === 'running') step.state = 'cancelled';
+    for (const job of this.jobs.values()) {
+      if (isActive(job)) {
+        job.state = 'interrupted';
+        for (const step of job.steps ?? []) if (step?.state === 'running') step.state = 'cancelled';
+      }
+      if (job.state === 'interrupted' || job.state === 'proposed') job.heard = 0;
     }
     this.changed.fire(undefined);
   }
