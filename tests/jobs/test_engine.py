@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from codeteam.domain.errors import BadInput
@@ -47,6 +48,25 @@ async def test_a_warm_worker_takes_the_first_job_and_the_next(tmp_path: Path) ->
             await engine.submit(odd_task("pid", f"job00000000{number}"))
             pids.update(notes(await all_events(engine, f"job00000000{number}")))
     assert len(pids) == 1
+
+
+async def test_an_engine_at_rest_keeps_no_worker_until_it_is_warmed_again(tmp_path: Path) -> None:
+    here = psutil.Process()
+    others = set(here.children())
+    async with engine_at(tmp_path) as engine:
+        await engine.warm()
+        await engine.submit(odd_task("pid; sleep 0.3", "job000000001"))
+        await until(engine, Noted, "job000000001")
+        await engine.rest()
+        [pid] = notes(await all_events(engine, "job000000001"))
+        await gone(int(pid))
+        assert set(here.children()) <= others
+        await engine.warm()
+        assert len(set(here.children()) - others) == 1
+        await engine.submit(odd_task("pid", "job000000002"))
+        [other] = notes(await all_events(engine, "job000000002"))
+        assert other != pid
+        assert is_alive(int(other))
 
 
 async def test_more_jobs_than_slots_wait_in_order_and_see_the_queue_move(tmp_path: Path) -> None:

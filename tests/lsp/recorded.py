@@ -69,6 +69,9 @@ class RecordedEngine:
     async def warm(self, settings: Settings | None = None) -> None:
         self._write("log", "warm")
 
+    async def rest(self) -> None:
+        self._write("log", "rest")
+
     async def aclose(self) -> None:
         for stop in self._stops.values():
             stop.set()

@@ -305,10 +305,15 @@ async def test_an_untrusted_workspace_starts_nothing_until_it_is_trusted(tmp_pat
         client.open(uri, CODE)
         with pytest.raises(ServerError, match="not trusted"):
             await started(client, uri)
+        await client.request("codeteam/jobs")  # while it is answered, what began before would have gone on
+        log = tmp_path / "home" / "log"
+        assert not log.exists(), "nothing is started ahead"
         client.notify("codeteam/trust", {"trusted": True})
+        await client.until(lambda: log.exists() and log.read_text() == "warm\n", "worker ahead")
         job = await started(client, uri)
         client.notify("codeteam/trust", {"trusted": False})
         await client.job_state(job, "cancelled")
+        await client.until(lambda: "rest\n" in log.read_text(), "rest")
         with pytest.raises(ServerError, match="not trusted"):
             await client.execute("codeteam.rerun", {"jobId": job})
 

@@ -185,6 +185,19 @@ async def test_a_worker_waits_ready_before_the_first_job(tmp_path: Path) -> None
         assert not server.is_running()
 
 
+async def test_no_worker_waits_where_nothing_may_run(tmp_path: Path) -> None:
+    capabilities = {**CAPABILITIES, "experimental": {"codeteam": {"trust": True}}}
+    async with served(tmp_path, capabilities=capabilities) as client:
+        await client.initialize()
+        server = psutil.Process(client.process.pid)
+        for _ in range(2):
+            client.notify("codeteam/trust", {"trusted": False})
+            await client.until(lambda: not server.children(), "end of the worker")
+            client.notify("codeteam/trust", {"trusted": True})
+            await client.until(server.children, "worker")
+        assert await client.leave() == 0
+
+
 @pytest.mark.docker
 async def test_a_stub_becomes_a_tested_edit(tmp_path: Path) -> None:
     root, options = workspace(tmp_path, REPLIES, slug=MODULE)

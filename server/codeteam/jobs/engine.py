@@ -40,6 +40,9 @@ class Engine(Protocol):
     async def warm(self, settings: Settings | None = None) -> None:
         """Get ready for a job with such settings before it is asked for; quiet where that cannot be."""
 
+    async def rest(self) -> None:
+        """End what waits ready for a job, for none is to come; until `warm` is called nothing is started ahead."""
+
     async def aclose(self) -> None:
         """Cancel what runs and end every process."""
 

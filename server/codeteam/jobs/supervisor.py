@@ -75,12 +75,25 @@ class WorkerEngine:
         self._idle: list[WorkerProcess] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._warming = False
+        self._resting = False
+        """No job is to come: nothing is started ahead."""
         self._closing = False
 
     async def warm(self, settings: Settings | None = None) -> None:
         """Start a worker ahead, so that the next job does not wait for it to load; returns before it has."""
         if settings is not None:
             self._expect(settings)
+        self._resting = False
+        await self._start_ahead()
+
+    async def rest(self) -> None:
+        """See `Engine.rest`."""
+        self._resting = True
+        await self._end_idle()
+
+    async def _start_ahead(self) -> None:
+        if self._resting:
+            return
         self._idle = [worker for worker in self._idle if worker.alive]
         if self._idle or self._warming or self._closing or len(self._running) >= self.slots:
             return
@@ -91,7 +104,7 @@ class WorkerEngine:
             return  # the job that needs a worker will say so
         finally:
             self._warming = False
-        if self._closing:
+        if self._closing or self._resting:
             await self._end_idle()
 
     async def submit(self, task: Task, workspace: str = "") -> None:
@@ -191,7 +204,7 @@ class WorkerEngine:
             del self._running[feed.task.job]
             self._advance()
             if not self._closing:
-                self._background(self.warm(), "worker ahead")
+                self._background(self._start_ahead(), "worker ahead")
 
     async def _attempt(self, running: _Running, *, retry: bool) -> bool:
         """Run the job on a worker; False when the worker died before it began, and `retry` allows another.
@@ -261,7 +274,7 @@ class WorkerEngine:
 
         One that was given a key is not kept: the key was for that job, and goes with the process that knew it.
         """
-        wanted = self._waiting or not self._idle
+        wanted = self._waiting or not (self._idle or self._resting)
         if worker.alive and not self._closing and not worker.knows_secret and wanted:
             self._idle.append(worker)
         else:

@@ -50,8 +50,6 @@ _CLOSING = 0.8
 """Seconds that shutdown waits for jobs to end; what is left is killed, and an editor quits without noticing."""
 _PARENT_CHECK = 2.0
 """Seconds between looks at whether the editor's process still lives."""
-_ANSWER = 2.0
-"""Seconds that an editor may take to answer with its settings before a worker is started without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +193,18 @@ class Server(LanguageServer):
     def _initialized(self, _: object) -> None:
         if self._editor.features.watch_configuration:
             self._start(self._watch_configuration(), "register")
-        asked = self._start(self._ask_configuration(), "configuration")
-        self._start(self._warm(asked), "warm")
+        self._start(self._ask_configuration(), "configuration")
+        self._start(self._warm(), "warm")
 
-    async def _warm(self, asked: asyncio.Future[None]) -> None:
+    async def _warm(self) -> None:
         """Load what the first job needs by the editor's settings; they are not waited for long."""
-        if self._editor.features.configuration:
-            await asyncio.wait({asked}, timeout=_ANSWER)
+        await self._configuration.settled()
+        if not self._configuration.trusted:
+            return  # no job can run; `_trust` comes back here
         jobs, _ = self._ready()
         await jobs.warm()
+        if not self._configuration.trusted:
+            await self._rest()
         # What is loaded by now stays; a look through it all for garbage would stop the editor for 50 ms now and then.
         gc.freeze()
 
@@ -270,9 +271,17 @@ class Server(LanguageServer):
         """`codeteam/trust {trusted}`: the user has changed their mind about the workspace."""
         trusted = params.get("trusted") if isinstance(params, dict) else None
         self._configuration.trusted = trusted is True
-        if not self._configuration.trusted:
-            jobs, _ = self._ready()
-            jobs.cancel_all()
+        if self._configuration.trusted:
+            self._start(self._warm(), "warm")
+            return
+        jobs, _ = self._ready()
+        jobs.cancel_all()
+        self._start(self._rest(), "rest")
+
+    async def _rest(self) -> None:
+        """End the worker that waits for a job: none can run here."""
+        if self._engine is not None:
+            await self._engine.rest()
 
     def _title_of(self, name: str) -> str:
         job = self._ready()[0].get(name)
