@@ -78,6 +78,29 @@ async def test_addresses_are_checked(tmp_path: Path, url: str) -> None:
             await models.open("azure/m")
 
 
+@pytest.mark.parametrize(
+    ("spec", "variable"),
+    [
+        ("azure/m", "AZURE_OPENAI_ENDPOINT"),
+        ("openai/m", "OPENAI_BASE_URL"),
+        ("anthropic/m", "ANTHROPIC_BASE_URL"),
+        ("gemini/m", "GOOGLE_GEMINI_BASE_URL"),
+        ("ollama/m", "OLLAMA_HOST"),
+        ("compatible/m", "CODETEAM_BASE_URL"),
+    ],
+)
+@pytest.mark.parametrize("url", ["ftp://host/v1", "http://[", "http://host:99999"])
+async def test_a_wrong_address_is_told_with_the_variable_that_holds_it(
+    tmp_path: Path, spec: str, variable: str, url: str
+) -> None:
+    keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "GEMINI_API_KEY": "k", "AZURE_OPENAI_API_KEY": "k"}
+    async with Models(environ={**keys, variable: url}, home=tmp_path) as models:
+        with pytest.raises(BadInput) as caught:
+            await models.open(spec)
+    assert "is not an http(s) URL" in caught.value.message
+    assert variable in caught.value.hint
+
+
 async def test_a_key_of_one_provider_is_not_shown_to_another_server(tmp_path: Path) -> None:
     async with Endpoint([reply("ok")]) as endpoint:
         environ = {"OPENAI_API_KEY": "sk-for-openai-only", "CODETEAM_BASE_URL": endpoint.url}
