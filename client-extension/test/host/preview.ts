@@ -3,17 +3,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Tests } from './suite';
-
-const PATIENCE_MS = 120_000;
-
-async function until(what: string, look: () => boolean): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !look(); await sleep(100)) {
-    if (Date.now() > end) throw new Error(`in ${PATIENCE_MS / 1000} s: no ${what}`);
-  }
-}
+import { until } from './until';
 
 export const preview: Tests = {
   'a proposal with a new file is applied, saved, and undone in one step; its plan and its runs can be opened': async () => {

@@ -6,6 +6,7 @@ import { chat } from './chat';
 import { keys } from './keys';
 import { manifest } from './manifest';
 import { menu } from './menu';
+import { past } from './past';
 import { place } from './place';
 import { preview } from './preview';
 import { setUp } from './setUp';
@@ -21,7 +22,7 @@ interface Result {
 /** Called by VS Code; rejects when a test fails. CODETEAM_HOST_TESTS names a file for what each told so far. */
 export async function run(): Promise<void> {
   const results: Result[] = [];
-  for (const [name, test] of Object.entries({ ...manifest, ...keys, ...chat, ...menu, ...place, ...setUp, ...preview })) {
+  for (const [name, test] of Object.entries({ ...manifest, ...keys, ...chat, ...past, ...menu, ...place, ...setUp, ...preview })) {
     const error = await test().then(
       () => '',
       (reason: unknown) => (reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason))
