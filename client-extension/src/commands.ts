@@ -2,7 +2,7 @@
 // lead here, so that the worker's environment is there and the workspace is trusted before the server is asked.
 
 import * as vscode from 'vscode';
-import { LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
+import { type LanguageClient, LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import type { Doctor } from './doctor';
 import { openExample } from './example';
 import { isActive, type Job, type Jobs } from './jobs';
@@ -38,7 +38,8 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
     const jobId = jobOf(target) ?? (await pickJob(jobs, title, suits));
     return jobId === undefined ? undefined : act(jobId);
   };
-  const withReport = (act: (report: JobReport) => Promise<void>) => async (jobId: string) => act(await reportOf(server, jobId));
+  const withReport = (act: (report: JobReport) => Promise<void>) => async (jobId: string) =>
+    act(await reportOf(await server.running(), jobId));
   const table: Record<string, (...args: unknown[]) => unknown> = {
     ...Object.fromEntries(INTENTS.map((intent) => [intent, (target: unknown) => startJob(intent, target, server, readiness)])),
     cancel: forJob('cancel', isActive, (jobId) => server.command('codeteam.cancel', { jobId })),
@@ -52,7 +53,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
       (job) => job.canRerun,
       async (jobId) => {
         if (!(await trusted()) || !(await readiness.prepare())) return;
-        await openForRerun((await reportOf(server, jobId)).job);
+        await openForRerun((await reportOf(await server.running(), jobId)).job);
         await server.command('codeteam.rerun', { jobId });
       }
     ),
@@ -121,8 +122,7 @@ async function pickJob(jobs: Jobs, title: string, suits: (job: Job) => boolean):
   return (await vscode.window.showQuickPick(items, { title: `Codeteam: ${title} which job?`, matchOnDescription: true }))?.jobId;
 }
 
-export async function reportOf(server: Server, jobId: string): Promise<JobReport> {
-  const client = await server.running();
+export async function reportOf(client: LanguageClient, jobId: string): Promise<JobReport> {
   return client.sendRequest(jobReport, { jobId });
 }
 

@@ -44,7 +44,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const models = new Models(context, secrets, doctor);
   const command = (name: string) => async (jobId: string) => void (await vscode.commands.executeCommand(`codeteam.${name}`, { jobId }));
   const reports = new ReportPanels(context.extensionUri, jobs, {
-    fetch: (jobId) => reportOf(server, jobId),
+    fetch: async (jobId) => reportOf(await server.running(), jobId),
+    refetch: async (jobId) => {
+      if (!server.now) throw new Error('The language server does not run.');
+      return reportOf(server.now, jobId);
+    },
     apply: command('apply'),
     rerun: command('rerun'),
     openDiff: (report, path) => openProposal({ ...report, files: report.files.filter((file) => file.path === path) }),

@@ -12,21 +12,20 @@ import { applyEdit } from './preview';
 import { forServer, SECTION } from './settings';
 import { withReason } from './unavailable';
 
-export function middleware(client: () => LanguageClient | undefined, context: vscode.ExtensionContext): Middleware {
+export function middleware(
+  client: () => LanguageClient | undefined,
+  context: vscode.ExtensionContext,
+  notifications: Notifications
+): Middleware {
   const names = settingNames(context);
-  const shown = new Map<ProgressToken, Notification>();
   return {
     handleWorkDoneProgress: (token, params, next) => {
       if (params.kind === 'begin') {
-        shown.set(
-          token,
-          new Notification(params, () => void client()?.sendNotification(WorkDoneProgressCancelNotification.type, { token }))
-        );
+        notifications.begin(token, params, () => void client()?.sendNotification(WorkDoneProgressCancelNotification.type, { token }));
       } else if (params.kind === 'report') {
-        shown.get(token)?.report(params.message);
+        notifications.report(token, params.message);
       } else {
-        shown.get(token)?.end();
-        shown.delete(token);
+        notifications.end(token);
         next(token, params); // the client frees what it keeps of the token
       }
     },
@@ -45,6 +44,29 @@ function settingNames(context: vscode.ExtensionContext): string[] {
   const categories = (context.extension.packageJSON as { contributes: { configuration: { properties: object }[] } }).contributes
     .configuration;
   return categories.flatMap(({ properties }) => Object.keys(properties)).map((name) => name.slice(SECTION.length + 1));
+}
+
+/** The progress of every job of one server. */
+export class Notifications {
+  private readonly shown = new Map<ProgressToken, Notification>();
+
+  begin(token: ProgressToken, params: WorkDoneProgressBegin, cancel: () => void): void {
+    this.shown.set(token, new Notification(params, cancel));
+  }
+
+  report(token: ProgressToken, message: string | undefined): void {
+    this.shown.get(token)?.report(message);
+  }
+
+  end(token: ProgressToken): void {
+    this.shown.get(token)?.end();
+    this.shown.delete(token);
+  }
+
+  /** The server is gone, and will end none of them. */
+  endAll(): void {
+    for (const token of [...this.shown.keys()]) this.end(token);
+  }
 }
 
 /** A job's progress where the user sees it, with a button to cancel. */

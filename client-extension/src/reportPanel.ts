@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import type { Jobs } from './jobs';
+import { isActive, type Jobs } from './jobs';
 import { Nowhere, uriOf } from './place';
 import type { JobReport } from './protocol';
 import { renderReport } from './report/render';
@@ -18,6 +18,8 @@ type Message =
 
 export interface ReportActions {
   fetch: (jobId: string) => Promise<JobReport>;
+  /** The same of a server that runs already; rejects where none does. */
+  refetch: (jobId: string) => Promise<JobReport>;
   apply: (jobId: string) => Promise<void>;
   rerun: (jobId: string) => Promise<void>;
   openDiff: (report: JobReport, path: string) => Promise<void>;
@@ -54,6 +56,8 @@ class ReportPanel implements vscode.Disposable {
   private readonly panel: vscode.WebviewPanel;
   private readonly listening: vscode.Disposable;
   private pending: NodeJS.Timeout | undefined;
+  /** The server went away in mid-job, and what the next one says of it has not come yet. */
+  private cutOff = false;
   readonly onDidDispose: vscode.Event<void>;
 
   constructor(
@@ -74,7 +78,8 @@ class ReportPanel implements vscode.Disposable {
     this.panel.iconPath = vscode.Uri.joinPath(extension, 'client-extension', 'media', 'icon.png');
     this.onDidDispose = this.panel.onDidDispose;
     this.listening = vscode.Disposable.from(
-      jobs.onDidChange((job) => job?.jobId === jobId && this.later()),
+      // of a list that changed it is enough to know that a server came or went
+      jobs.onDidChange((job) => (job ? job.jobId === jobId : this.cutOff || isActive(this.report.job)) && this.later()),
       this.panel.webview.onDidReceiveMessage((message: Message) => void this.take(message))
     );
     this.panel.onDidDispose(() => {
@@ -100,9 +105,12 @@ class ReportPanel implements vscode.Disposable {
   private async refresh(): Promise<void> {
     this.pending = undefined;
     try {
-      this.report = await this.actions.fetch(this.report.job.jobId);
+      this.report = await this.actions.refetch(this.report.job.jobId);
+      this.cutOff = false;
     } catch {
-      return; // the server is gone, which the status item says; what was known of the job stays
+      if (!isActive(this.report.job)) return; // what was known of the job stays, and the status item says what is wrong
+      this.report = cutOff(this.report);
+      this.cutOff = true;
     }
     this.show();
   }
@@ -140,4 +148,18 @@ class ReportPanel implements vscode.Disposable {
     const place = document.validateRange(new vscode.Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 0));
     await vscode.window.showTextDocument(document, { selection: place, viewColumn: vscode.ViewColumn.Beside });
   }
+}
+
+/** What can be said of a job whose server went away while it ran. */
+function cutOff(report: JobReport): JobReport {
+  return {
+    ...report,
+    job: { ...report.job, state: 'interrupted', canApply: false, canRerun: false },
+    steps: report.steps.map((step) => (step.state === 'running' ? { ...step, state: 'cancelled' } : step)),
+    error: {
+      kind: 'interrupted',
+      message: 'The language server has ended, and the job with it.',
+      hint: 'What it did until then is here; “Codeteam: Restart Server” starts another.',
+    },
+  };
 }

@@ -12,7 +12,7 @@ import {
 } from 'vscode-languageclient/node';
 import { type Bundle, INTERPRETER_OPTIONS, pythonEnvironment } from './bundle';
 import { WorkerEnvironment } from './environment';
-import { middleware } from './middleware';
+import { middleware, Notifications } from './middleware';
 import type * as protocol from './protocol';
 import { findPython, type Python } from './python';
 import { SECTION } from './settings';
@@ -40,6 +40,7 @@ export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient> | undefined;
   private handlers: vscode.Disposable[] = [];
+  private readonly notifications = new Notifications();
   private readonly changed = new vscode.EventEmitter<ServerState>();
   readonly onDidChange = this.changed.event;
   state: ServerState = { is: 'stopped', why: '' };
@@ -122,7 +123,7 @@ export class Server implements vscode.Disposable {
       traceOutputChannel: trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: () => ({ trusted: vscode.workspace.isTrusted }),
-      middleware: middleware(() => this.client, context),
+      middleware: middleware(() => this.client, context, this.notifications),
     };
     const run = {
       command: python.path,
@@ -148,6 +149,7 @@ export class Server implements vscode.Disposable {
 
   private become(state: ServerState): void {
     this.state = state;
+    if (state.is !== 'running') this.notifications.endAll();
     this.changed.fire(state);
   }
 }

@@ -138,4 +138,30 @@ testIn(() => bench, 'the job view tells each step, and the report is readable in
     assert.deepEqual(await bench.violations(report), [], `axe-core in the theme ${name}`);
     await bench.picture(`report-${name}`);
   }
+  await (await bench.webview()).getByRole('button', { name: 'Open file: slug.py' }).first().click();
+  await bench.page.locator('.editor-group-container.active .tab.active', { hasText: 'slug.py' }).waitFor();
+  assert.equal(await bench.page.locator('.editor-group-container').count(), 2, 'the file is beside the report');
+  assert.match(await bench.text(), /return "-"\.join/);
+});
+
+testIn(() => bench, 'the report of a job whose server has died says so, and the job runs again', async () => {
+  bench.record('slug', { delay: 60 });
+  bench.configure({ 'codeteam.preview': 'direct', 'workbench.colorTheme': 'Default Light Modern' });
+  await bench.open('slug.py');
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  const toast = await bench.notification('Codeteam: implement slug');
+  await bench.until(async () => /developer/.test(await toast.innerText()), 'developer in the notification');
+  await bench.command('Codeteam: Open Job Report');
+  const verdict = async (words) =>
+    bench.until(async () => words.test(await (await bench.webview()).locator('.verdict').innerText().catch(() => '')), `${words} in the report`);
+  await verdict(/At work/);
+  assert.ok(bench.killLanguageServers() > 0);
+  await toast.waitFor({ state: 'detached' });
+  await verdict(/Interrupted/);
+  bench.record('slug');
+  await verdict(/Run again/); // by the server that VS Code has started since
+  await bench.picture('report-interrupted');
+  await (await bench.webview()).getByRole('button', { name: 'Run again' }).click();
+  await bench.until(() => bench.has(TESTS), 'tests on the disk, of another job');
 });

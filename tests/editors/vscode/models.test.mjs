@@ -15,7 +15,7 @@ before(async () => {
   bench = await Workbench.start({
     settings: { 'codeteam.model': '', 'codeteam.preview': 'multi-diff' },
     extensions: [join(import.meta.dirname, 'model-provider')],
-    environ: { CODETEAM_TEST_REPLIES: replies },
+    environ: { CODETEAM_TEST_REPLIES: replies, AZURE_OPENAI_ENDPOINT: '' },
   });
 });
 
@@ -69,4 +69,25 @@ testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowher
   assert.equal(found.stdout, '', 'no file holds the key');
   await bench.command('Codeteam: Forget Keys');
   await bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'OPENAI_API_KEY' }).waitFor();
+});
+
+testIn(() => bench, 'Azure, which has no address of its own, is said to need one', async () => {
+  await bench.open('slug.py');
+  await bench.command('Codeteam: Choose Model');
+  const row = bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Azure OpenAI' });
+  await bench.page.locator('.quick-input-widget input.input').fill('Azure OpenAI');
+  await row.waitFor();
+  assert.match(await row.innerText(), /Needs AZURE_OPENAI_ENDPOINT in the environment/);
+  await row.click();
+  const told = await bench.notification('Azure OpenAI has another address for each of its users');
+  assert.match(await told.innerText(), /Set AZURE_OPENAI_ENDPOINT to yours, for example https:\/\/my-resource/);
+  await bench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+
+  bench.configure({ 'codeteam.model': 'azure/my-gpt' }); // by hand, past the picker
+  await bench.open('slug.py');
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  const failed = await bench.notification('Codeteam could not implement slug');
+  await bench.picture('azure');
+  assert.match(await failed.innerText(), /The address of Azure OpenAI is not known\. Set AZURE_OPENAI_ENDPOINT/);
 });

@@ -300,6 +300,13 @@ export class Workbench {
     return JSON.parse(execFileSync(PYTHON, argv, { cwd: this.folder, env: this.env, encoding: 'utf8' })).jobs;
   }
 
+  /** Kills the language servers of every window, as a fault in them would. */
+  killLanguageServers() {
+    const found = descendants(this.server.pid).filter(({ name }) => name.endsWith(' -m codeteam serve'));
+    for (const { pid } of found) process.kill(pid, 'SIGKILL');
+    return found.length;
+  }
+
   /** Ends everything that was started; resolves to the programs that stayed, by their command lines. */
   async stop() {
     const family = this.server?.pid ? descendants(this.server.pid) : [];
