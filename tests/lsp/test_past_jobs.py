@@ -180,6 +180,22 @@ async def test_a_client_without_annotations_is_asked_of_a_past_proposal_too(tmp_
         assert client.buffers[uri].text == AFTER
 
 
+async def test_new_files_of_a_job_that_was_about_no_file_are_made(tmp_path: Path) -> None:
+    root, _ = workspace(tmp_path)
+    remember(tmp_path / "home", JOB, proposed(new={"pkg/n.py": "x = 1\n"}), where=str(root))
+    async with playing(tmp_path / "home", HOLD) as client:
+        await client.initialize(root)
+        assert await can(client, JOB) == (True, False)
+        await client.execute("codeteam.apply", {"jobId": JOB})
+        await client.job_state(JOB, "applied")
+        assert (root / "pkg" / "n.py").read_text() == "x = 1\n"
+        assert all(
+            entry["params"].get("uri") != ""
+            for entry in client.notifications
+            if entry["method"].endswith("Diagnostics")
+        )
+
+
 @pytest.mark.parametrize("where", ["elsewhere", "", "shop/inner", "."], ids=["other", "none", "inside", "around"])
 async def test_a_job_of_another_workspace_is_not_touched(tmp_path: Path, where: str) -> None:
     root, _ = workspace(tmp_path)

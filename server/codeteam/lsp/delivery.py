@@ -171,7 +171,8 @@ class Delivery:
 
     def _show_findings(self, job: EditorJob, proposal: Proposal) -> None:
         """Findings of the document, and of files that are open; the board finds their places in the text as it is."""
-        by_uri = {job.uri: [found for found in proposal.findings if found.path == job.place.path]}
+        own = [found for found in proposal.findings if found.path == job.place.path]
+        by_uri = {job.uri: own} if job.uri else {}  # the command line's jobs may be about no file
         for found in proposal.findings:
             if found.path != job.place.path:
                 path = file_below(job.place.folder, found.path)
