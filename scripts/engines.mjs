@@ -1,8 +1,6 @@
 // Other engines and another image, on which the tests prove the sandbox too; only root on Linux can start and make them.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { Stop, installPackages, isRoot, say } from './programs.mjs';
+import { Stop, installPackages, isRoot, onPath, say } from './programs.mjs';
 
 /** Programs, and the Debian packages that bring them; `runc` and `dockerd` come with the Docker engine. */
 const PROGRAMS = { podman: 'podman', runsc: 'runsc', openssl: 'openssl', mmdebstrap: 'mmdebstrap' };
@@ -19,9 +17,4 @@ export async function prepareEngines() {
     if (!(error instanceof Stop) || process.env.CI) throw error;
     say(`not tested here: ${missing.join(', ')}`);
   }
-}
-
-function onPath(program) {
-  const folders = [...(process.env.PATH || '').split(':'), '/usr/sbin', '/usr/bin', '/usr/local/bin', '/sbin'];
-  return folders.filter(Boolean).some((folder) => existsSync(join(folder, program)));
 }

@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** An end that the user can do something about: what happened, and what to do. */
 export class Stop extends Error {
@@ -75,6 +76,12 @@ export async function installPackages(packages, why) {
       `Check the network and the package sources, then run: ${command}`
     );
   }
+}
+
+/** Whether a program is there, be it where only root looks. */
+export function onPath(program) {
+  const folders = [...(process.env.PATH || '').split(':'), '/usr/sbin', '/usr/bin', '/usr/local/bin', '/sbin'];
+  return folders.filter(Boolean).some((folder) => existsSync(join(folder, program)));
 }
 
 /** The last lines of a program's output. */

@@ -6,6 +6,7 @@ import { prepareEngines } from './engines.mjs';
 import { prepareModules, tool } from './package.mjs';
 import { run, runQuietly } from './programs.mjs';
 import { python } from './python.mjs';
+import { prepareRust } from './rust.mjs';
 import { setUp } from './setup.mjs';
 
 const PYTEST = [python, '-m', 'pytest'];
@@ -28,6 +29,7 @@ export async function main(argv) {
   const env = withoutOwnSettings();
   await setUp({ env });
   await prepareEngines();
+  await prepareRust();
   const results = argv.length ? [await shown('pytest', [...PYTEST, ...argv], env)] : await everything(env);
   const failed = results.filter(({ code }) => code !== 0);
   console.log(heading('summary'));

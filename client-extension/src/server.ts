@@ -19,7 +19,7 @@ import { SECTION } from './settings';
 import { level, type TraceChannel } from './trace';
 
 /** Languages that Codeteam writes. */
-export const CODE = ['python', 'javascript', 'typescript', 'shellscript', 'go'];
+export const CODE = ['python', 'javascript', 'typescript', 'shellscript', 'go', 'rust'];
 /** Languages that people write requirements in. */
 const PROSE = ['markdown', 'plaintext', 'restructuredtext', 'asciidoc', 'org', 'latex', 'typst', 'quarto', 'mdx'];
 /** What Codeteam is offered for. */

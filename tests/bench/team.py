@@ -120,9 +120,9 @@ class RecordingSandbox:
         self._tape = tape
         self.image = ""
 
-    async def ready(self) -> None:
+    async def ready(self, language: str = "python") -> None:
         start = time.monotonic()
-        await self._real.ready()
+        await self._real.ready(language)
         self._tape.seconds += time.monotonic() - start
 
     async def prepare(
@@ -177,7 +177,7 @@ class PlayedSandbox:
         self._outcomes = iter(tape.outcomes)
         self.image = tape.image
 
-    async def ready(self) -> None:
+    async def ready(self, language: str = "python") -> None:
         """A tape is."""
 
     async def prepare(

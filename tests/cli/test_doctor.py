@@ -45,11 +45,19 @@ def test_a_healthy_machine(place: Place) -> None:
         "history",
     }
     assert {check["status"] for name, check in found.items() if name != "image"} == {"ok"}
-    for title in ("Python", "JavaScript", "TypeScript", "Go", "Bash"):
+    for title in ("Python", "JavaScript", "TypeScript", "Go", "Rust", "Bash"):
         assert title in found["languages"]["detail"]
     shown = well(place).run("doctor")
     assert shown.code == 0
     assert shown.out.count("✓") >= 7
+
+
+@pytest.mark.docker
+def test_a_machine_without_rust_is_well_and_told_what_to_install(place: Place) -> None:
+    code, found = checks(well(place).with_environ(PATH="/nowhere", CARGO_HOME="/nowhere"))
+    assert (code, found["languages"]["status"]) == (0, "ok")
+    assert "not here: Rust." in found["languages"]["detail"]
+    assert "apt install rustc cargo rust-clippy rustfmt gcc" in found["languages"]["detail"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is known of JavaScript, TypeScript, Go and shell without running them."""
+"""What is known of JavaScript, TypeScript, Go, Rust and shell without running them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,55 @@ func hidden() string { return strings.ToUpper("secret") }
 
 func Open() {}
 """
+RUST = """\
+//! A shop.
+use std::fmt;
+
+/// Limit is the most.
+pub const LIMIT: usize = 5;
+
+/// Holds.
+#[derive(Debug)]
+pub struct Stack<T> {
+    items: Vec<T>,
+}
+
+impl<T> Stack<T> {
+    /// Push adds.
+    #[inline]
+    pub fn push(&mut self, item: T) {
+        self.items.append(item)
+    }
+
+    pub fn pop(&mut self) {}
+
+    pub(crate) fn own(&self) {}
+}
+
+impl<T> fmt::Display for Stack<T> {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("secret")
+    }
+}
+
+pub trait Shape {
+    fn area(&self) -> f64;
+}
+
+pub mod words;
+
+// No documentation.
+pub fn open() -> impl Fn() -> i32 {
+    -41;
+    || 41
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn opens() {}
+}
+"""
 SHELL = """\
 #!/usr/bin/env bash
 set -euo pipefail
@@ -77,10 +126,15 @@ def test_definitions() -> None:
     assert ("f", 4, 6) in list(typed.spans(TYPED))
     assert code_of("a.go").definitions(GO) == {"Stack", "Stack.Push", "Stack.Pop", "hidden", "Open"}
     assert code_of("a.go").top_level_names(GO) == {"Limit", "Stack", "hidden", "Open"}
+    assert code_of("a.rs").definitions(RUST) == {
+        "Stack", "Stack.push", "Stack.pop", "Stack.own", "Stack.fmt", "Shape", "Shape.area", "words", "open", "tests",
+        "tests.opens",
+    }  # fmt: skip
+    assert code_of("a.rs").top_level_names(RUST) == {"LIMIT", "Stack", "Shape", "words", "open", "tests"}
     assert code_of("a.sh").definitions(SHELL) == {"greet", "_own", "bare"}
 
 
-@pytest.mark.parametrize(("path", "text"), [("a.ts", TYPED), ("a.go", GO), ("a.sh", SHELL)])
+@pytest.mark.parametrize(("path", "text"), [("a.ts", TYPED), ("a.go", GO), ("a.rs", RUST), ("a.sh", SHELL)])
 def test_signatures_show_no_body_and_stubs_fail(path: str, text: str) -> None:
     code = code_of(path)
     assert code.parses(text)
@@ -99,12 +153,19 @@ def test_documentation() -> None:
     assert code_of("a.ts").undocumented(TYPED) == ("short", "Thing.stop")
     assert code_of("a.ts").undocumented(TYPED, before="export const short = () => 1;") == ("Thing.stop",)
     assert code_of("a.go").undocumented(GO) == ("Stack.Pop", "Open")
+    assert code_of("a.rs").undocumented(RUST) == ("Stack.pop", "Shape", "open")
     assert code_of("a.sh").undocumented(SHELL) == ("bare",)
 
 
 @pytest.mark.parametrize(
     ("path", "text", "comment"),
-    [("a.ts", TYPED, "/** Doc. */"), ("a.go", GO, "// Push adds."), ("a.sh", SHELL, "# greet NAME: says hello.")],
+    [
+        ("a.ts", TYPED, "/** Doc. */"),
+        ("a.go", GO, "// Push adds."),
+        ("a.rs", RUST, "/// Push adds."),
+        ("a.rs", RUST, "//! A shop."),
+        ("a.sh", SHELL, "# greet NAME: says hello."),
+    ],
 )
 def test_documentation_may_change_and_nothing_else(path: str, text: str, comment: str) -> None:
     code = code_of(path)
@@ -136,6 +197,14 @@ def test_documentation_may_change_and_nothing_else(path: str, text: str, comment
             "ExampleB",
         ),
         (
+            "tests/a.rs",
+            "#[test]\nfn one() {}\n\nfn none() {}\n\nmod m {\n    #[tokio::test(flavor)]\n    // why\n"
+            "    #[should_panic]\n    async fn two() {}\n    #[cfg(test)]\n    fn not() {}\n}\n",
+            {"one", "two"},
+            "two",
+            "one",
+        ),
+        (
             "a.bats",
             '@test "one" {\n  run x\n  [ "$status" -eq 0 ] || {\n    false\n  }\n}\n\n@test \'two "x"\' {\n  true\n}\n',
             {"one", 'two "x"'},
@@ -153,7 +222,7 @@ def test_names_of_tests(path: str, text: str, names: set[str], dropped: str, lef
     assert code.names_of_tests(rest) == names - {dropped}
 
 
-@given(st.sampled_from(["a.js", "a.ts", "a.go", "a.sh", "a.bats", "a.md"]), st.text(max_size=300))
+@given(st.sampled_from(["a.js", "a.ts", "a.go", "a.rs", "a.sh", "a.bats", "a.md"]), st.text(max_size=300))
 def test_any_text_is_safe(path: str, text: str) -> None:
     code = code_of(path)
     code.definitions(text)
@@ -167,7 +236,7 @@ def test_any_text_is_safe(path: str, text: str) -> None:
 
 def test_deep_and_long_text_is_safe() -> None:
     deep = "f(" * 20_000
-    for path in ("a.js", "a.go", "a.sh"):
+    for path in ("a.js", "a.go", "a.rs", "a.sh"):
         assert code_of(path).definitions(deep) == frozenset()
         code_of(path).stub(deep)
         assert code_of(path).syntax_error("x" * 2_000_000)
@@ -181,6 +250,8 @@ def test_deep_and_long_text_is_safe() -> None:
         ("tests/test_a.py", True), ("a_test.py", True), ("conftest.py", True), ("testing.py", False),
         ("a.test.js", True), ("x/a.spec.mjs", True), ("__tests__/a.js", True), ("test.js", False), ("latest.js", False),
         ("a.test.ts", True), ("a_test.go", True), ("test_a.go", False), ("a.bats", True), ("test.sh", False),
+        ("tests/a.rs", True), ("x/tests/m/mod.rs", True), ("src/a_test.rs", True), ("src/tests.rs", True),
+        ("src/testing.rs", False),
         ("a.test.md", False),
     ],
 )  # fmt: skip
@@ -204,6 +275,7 @@ def test_every_new_test_file_is_one() -> None:
         ("", "Write a function.", "python"),
         ("", "See example.com/a.go?", "python"),
         ("notes.txt", "As in `lib/backup.sh`.", "shell"),
+        ("", "Write src/slug.rs.", "rust"),
     ],
 )
 def test_the_language_of_a_job(path: str, requirement: str, language: str) -> None:

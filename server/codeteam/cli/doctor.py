@@ -224,10 +224,13 @@ async def _languages(settings: Settings, environ: Mapping[str, str]) -> Check:
         return _failed("languages", error)
     finally:
         await sandbox.aclose()
-    lacking = [f"{row.tongue.title}: {said}" for row, _, said in rows if said]
-    ready = ", ".join(row.tongue.title for row, there, said in rows if there and not said)
-    later = ", ".join(row.tongue.title for row, there, said in rows if not there and not said)
-    detail = "; ".join(filter(None, (ready and f"ready: {ready}", later and f"fetched when first needed: {later}")))
+    # What this machine has no toolchain of is told, and no fault of it.
+    absent = [f"not here: {row.tongue.title}. {why}" for row, _, why in rows if why and row.toolchain.of_this_machine]
+    lacking = [f"{row.tongue.title}: {why}" for row, _, why in rows if why and not row.toolchain.of_this_machine]
+    ready = ", ".join(row.tongue.title for row, there, why in rows if there and not why)
+    later = ", ".join(row.tongue.title for row, there, why in rows if not there and not why)
+    told = (ready and f"ready: {ready}", later and f"made ready when first needed: {later}", *absent)
+    detail = "; ".join(filter(None, told))
     if lacking:
         return Check("languages", "warn", f"{detail}; cannot be used: {' '.join(lacking)}", "codeteam sandbox build")
     return Check("languages", "ok", detail)

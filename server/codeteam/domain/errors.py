@@ -45,7 +45,9 @@ class BadSettings(BadInput):
 
 
 class SandboxUnavailable(CodeteamError):
-    """`kind`: "sandbox_unavailable", "docker_missing", "docker_down", "image_missing", "disk_full"."""
+    """`kind`: "sandbox_unavailable", "docker_missing", "docker_down", "image_missing", "disk_full",
+    "toolchain_missing".
+    """
 
     kind = "sandbox_unavailable"
 

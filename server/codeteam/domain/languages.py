@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -32,6 +33,8 @@ class Tongue:
     """Endings of files that only declare what others hold: nothing in them runs."""
     beside: bool = False
     """Tests stand in the folder of what they test, and nowhere else."""
+    package: str = ""
+    """File of a package, where tests stand in the folder `tests` beside that file, and nowhere else."""
 
 
 TONGUES = {
@@ -57,6 +60,10 @@ TONGUES = {
             r".*\.bats", "{stem}.bats",
         ),
         Tongue("go", "Go", (".go",), "go", ("go", "golang"), r".*_test\.go", "{stem}_test.go", beside=True),
+        Tongue(
+            "rust", "Rust", (".rs",), "rust", ("rust", "rs"), r"(?:.*/)?tests/.*\.rs|(?:.*/)?tests\.rs|.*_test\.rs",
+            "{stem}_test.rs", package="Cargo.toml",
+        ),
     )
 }  # fmt: skip
 """By name."""
@@ -64,7 +71,7 @@ TONGUES = {
 
 _FOREIGN = re.compile(
     r"(?i).*\.(?:c|cc|cljs?|cpp|cs|cxx|dart|erl|exs?|f90|fs|h|hh|hpp|hs|hxx|java|jl|jsx|kts?|lua|mli?|nim|php|p[lm]|ps1"
-    r"|r|rb|rs|scala|sql|svelte|swift|tsx|vue|zig)"
+    r"|r|rb|scala|sql|svelte|swift|tsx|vue|zig)"
 )
 """Files of code in languages that the sandbox has nothing for."""
 
@@ -89,6 +96,20 @@ def is_test(path: str) -> bool:
     """Whether a test runner would take the file for tests, or for what sets them up."""
     tongue = tongue_of(path)
     return tongue is not None and re.fullmatch(tongue.tests, path) is not None
+
+
+def tests_beside(path: str, there: Collection[str]) -> str | None:
+    """The folder in which the tests of a file must stand, by its language; None where they may stand elsewhere.
+
+    `there` are the paths of the workspace.
+    """
+    tongue = tongue_of(path)
+    folder = posixpath.dirname(path)
+    if tongue is not None and tongue.package:
+        while folder and f"{folder}/{tongue.package}" not in there:
+            folder = posixpath.dirname(folder)
+        return posixpath.join(folder, "tests")
+    return folder if tongue is not None and tongue.beside else None
 
 
 def language_for(path: str, requirement: str, setting: str) -> str:

@@ -63,6 +63,7 @@ class DockerSandbox:
         self._wanted = image
         self._runtime = runtime
         self._owner = owner.this_process().label
+        self._environ = environ
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
@@ -77,8 +78,10 @@ class DockerSandbox:
         self._targets: dict[str, Target] = {}
         self._pruned = False
 
-    async def ready(self) -> None:
-        await self._image()
+    async def ready(self, language: str = "python") -> None:
+        found = await self._image()
+        if (chain := LANGUAGES[language].toolchain).of_this_machine:
+            await toolchains.tool_set(chain, await self._target(found), self._environ)
 
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
@@ -178,27 +181,32 @@ class DockerSandbox:
         """
         return await self._engine.abilities(self._runtime)
 
-    async def survey(self) -> tuple[tuple[Language, bool, str], ...]:
-        """Each language, whether its toolchain is on the engine already, and what the image lacks for it, in words.
+    async def survey(self) -> tuple[tuple[Language, bool, SandboxUnavailable | None], ...]:
+        """Each language, whether its toolchain is on the engine already, and what is lacking for it.
 
         Raises:
             SandboxUnavailable: no engine, no image.
         """
         found = await self._image()
         target = await self._target(found)
-        there = {}
+        there = dict.fromkeys(LANGUAGES, False)
+        missing: dict[str, SandboxUnavailable] = {}
         for row in LANGUAGES.values():
-            key = toolchains.tool_set(row.toolchain, target).key
-            there[row.name] = await self._volumes.exists(Parcel("tools", key, policy.TOOLS, _nothing).volume)
-        missing = dict.fromkeys(LANGUAGES, "")
+            try:
+                tools = await toolchains.tool_set(row.toolchain, target, self._environ)
+            except SandboxUnavailable as error:
+                missing[row.name] = error
+                continue
+            volume = Parcel("tools", tools.key, policy.TOOLS, _nothing).volume
+            there[row.name] = await self._volumes.exists(volume)
         if there["python"]:  # nothing is fetched to look
             async with self.open() as session:
                 for row in LANGUAGES.values():
                     try:
                         await toolchains.demand(row.toolchain, session)
                     except SandboxUnavailable as error:
-                        missing[row.name] = str(error)
-        return tuple((row, there[row.name], missing[row.name]) for row in LANGUAGES.values())
+                        missing[row.name] = error
+        return tuple((row, there[row.name], missing.get(row.name)) for row in LANGUAGES.values())
 
     async def prune(self, *, every_volume: bool = False) -> prune.Pruned:
         """Remove what crashed runs left; with `every_volume` also all packages that no container uses.
@@ -261,13 +269,13 @@ class DockerSandbox:
 
     async def _parcels(self, dependencies: DependencySet | None, found: Image, chain: Toolchain) -> tuple[Parcel, ...]:
         target = await self._target(found)
-        tools = toolchains.tool_set(chain, target)
+        tools = await toolchains.tool_set(chain, target, self._environ)
 
         async def unpack(folder: Path) -> None:
             await toolchains.unpack(tools, target, folder, resolver=self._resolver, npm=self._npm, own=False)
 
         env = toolchains.environment(chain, policy.TOOLS, policy.environment())
-        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env)]
+        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env, chain.install)]
         if dependencies is not None and dependencies.key:
             parcels.append(await self._parcel(await self._lock_of(dependencies, found), found))
         return tuple(parcels)

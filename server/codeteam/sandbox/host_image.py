@@ -166,13 +166,7 @@ def _programs() -> tuple[list[Path], list[tuple[str, Entry]]]:
 
 def _libraries(programs: Iterable[Path]) -> Iterator[tuple[str, Entry]]:
     """Shared libraries of the programs, all in /usr/lib, where every loader looks; the loader where it is expected."""
-    found: dict[str, Path] = {}
-    loaders: set[Path] = set()
-    for line in _ldd([str(path) for path in programs]):
-        if match := re.match(r"\s+(\S+) => (/\S+)", line):
-            found.setdefault(match[1], Path(match[2]))
-        elif match := re.match(r"\s+(/\S+) \(", line):
-            loaders.add(Path(match[1]))
+    found, loaders = shared_libraries(programs)
     places = {path.parent for path in found.values()} | {Path("/usr/lib"), Path("/usr/lib64")}
     for name in EXTRA_LIBRARIES:
         for folder in sorted(places):
@@ -184,6 +178,22 @@ def _libraries(programs: Iterable[Path]) -> Iterator[tuple[str, Entry]]:
         yield f"usr/lib/{loader.name}", Path(os.path.realpath(loader))
         if loader.parent not in (Path("/lib"), Path("/lib64"), Path("/usr/lib"), Path("/usr/lib64")):
             yield str(loader).lstrip("/"), f"/usr/lib/{loader.name}"
+
+
+def shared_libraries(programs: Iterable[Path]) -> tuple[dict[str, Path], set[Path]]:
+    """The libraries that programs of this machine load, by their names, and what loads them.
+
+    Raises:
+        NotPossible: there is no `ldd`.
+    """
+    found: dict[str, Path] = {}
+    loaders: set[Path] = set()
+    for line in _ldd([str(path) for path in programs]):
+        if match := re.match(r"\s+(\S+) => (/\S+)", line):
+            found.setdefault(match[1], Path(match[2]))
+        elif match := re.match(r"\s+(/\S+) \(", line):
+            loaders.add(Path(match[1]))
+    return found, loaders
 
 
 def _ldd(programs: list[str]) -> list[str]:

@@ -114,11 +114,12 @@ class Session(Protocol):
 class Sandbox(Protocol):
     """Makes sessions."""
 
-    async def ready(self) -> None:
-        """Whether anything can run at all, found out before a job pays for anything.
+    async def ready(self, language: str = "python") -> None:
+        """Whether anything of a language can run at all, found out before a job pays for anything.
 
         Raises:
-            SandboxUnavailable: the engine does not answer, there is no image and none can be made.
+            SandboxUnavailable: the engine does not answer, there is no image and none can be made, or the language's
+                toolchain is to be had from this machine and is not there.
         """
 
     async def prepare(

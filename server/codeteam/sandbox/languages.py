@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codeteam.domain.languages import TONGUES, Tongue, tongue_of
-from codeteam.sandbox import golang, javascript, shell
+from codeteam.sandbox import golang, javascript, rust, shell
 from codeteam.sandbox.program import Program
-from codeteam.sandbox.toolchains import GO, NODE, PYTHON, SHELL, Toolchain
+from codeteam.sandbox.toolchains import GO, NODE, PYTHON, RUST, SHELL, Toolchain
 
 REPORT = ".codeteam/report.xml"
 """Where the test runner writes its JUnit report, in the work folder."""
@@ -50,7 +50,7 @@ class Language:
     test_argv: Callable[[Sequence[str], str, Sequence[str]], tuple[str, ...]]
     """From test files, the report's path and what coverage is measured of (none for no coverage)."""
     report: str
-    """What the test runner's report is: "junit" or "go"."""
+    """What the test runner's report is: "junit", "go" or "rust"."""
     family: frozenset[str]
     """Languages whose files its commands take too, its own among them."""
     coverage: str
@@ -191,6 +191,27 @@ LANGUAGES = {
             unmeasured=(
                 "Modules that go.mod requires are not fetched: the code has the standard library.",
                 "Examples of a requirement are not run in Go.",
+                _NOT_TURNED,
+            ),
+        ),
+        Language(
+            tongue=TONGUES["rust"],
+            toolchain=RUST,
+            packages="",
+            run_argv=rust.run,
+            load=rust.load,
+            ran="every crate compiles",
+            test_argv=rust.test,
+            report="rust",
+            family=frozenset({"rust"}),
+            coverage="",
+            lint_argvs=rust.lint,
+            tidy_argvs=rust.tidy,
+            scaffold=rust.scaffold,
+            unmeasured=(
+                "Crates are not fetched for Rust yet: the code has the standard library.",
+                "Unit tests inside of source files are compiled, not run; the tests are those in the folder `tests`.",
+                "Coverage of Rust is not measured, and examples of a requirement are not run in it.",
                 _NOT_TURNED,
             ),
         ),

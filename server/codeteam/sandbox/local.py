@@ -37,7 +37,7 @@ from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.protocol import ProtocolError
 from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
-from codeteam.sandbox.toolchains import ToolSet
+from codeteam.sandbox.toolchains import Toolchain, ToolSet
 
 IMAGE = "local (not isolated)"
 DEFAULT_LIMITS = Limits()
@@ -59,6 +59,7 @@ class LocalSandbox:
         exclude_newer: str = "",
     ) -> None:
         """`home` holds the scratch folders, `cache` the packages; `bubblewrap` uses it where it works."""
+        self._environ = environ
         self._scratch = home / "scratch"
         self._cache = cache
         self._limits = limits
@@ -68,8 +69,9 @@ class LocalSandbox:
         self._target = Target(platform.python_version())
         self._bodies: set[LocalBody] = set()
 
-    async def ready(self) -> None:
-        """Nothing is needed but this machine."""
+    async def ready(self, language: str = "python") -> None:
+        if (chain := LANGUAGES[language].toolchain).of_this_machine:
+            await toolchains.tool_set(chain, self._target, self._environ)
 
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
@@ -96,7 +98,7 @@ class LocalSandbox:
             raise SandboxUnavailable("The local sandbox needs Linux or macOS.", "Use Docker instead.")
         limits = limits or self._limits
         chain = LANGUAGES[language].toolchain
-        packages = [await self._tools(toolchains.tool_set(chain, self._target))]
+        packages = [await self._tools(await toolchains.tool_set(chain, self._target, self._environ))]
         if dependencies is not None and dependencies.key:
             packages.insert(0, await self._again(dependencies))
         await asyncio.to_thread(prune_scratch, self._scratch)
@@ -180,7 +182,7 @@ class LocalSandbox:
             if tools.chain.prepare:
                 base = {"PATH": os.defpath, "CODETEAM_TOOLS": str(folder)}
                 env = toolchains.environment(tools.chain, str(folder), base)
-                await asyncio.to_thread(_prepare, tools.chain.prepare, env)
+                await asyncio.to_thread(_prepare, tools.chain, env)
 
         return await self._filled(tools.key, fill)
 
@@ -340,12 +342,14 @@ def _finish(filled: Path, folder: Path) -> None:
     filled.rename(folder)
 
 
-def _prepare(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+def _prepare(chain: Toolchain, env: Mapping[str, str]) -> None:
     with scratch("tools") as place:
-        done = subprocess.run(argv, cwd=place, env={**env, "HOME": str(place)}, capture_output=True, check=False)
+        done = subprocess.run(
+            chain.prepare, cwd=place, env={**env, "HOME": str(place)}, capture_output=True, check=False
+        )
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
+        raise SandboxUnavailable(f"Packages could not be prepared: {reason}", chain.install or "Try again.")
 
 
 def lacks(environ: Mapping[str, str]) -> tuple[Lack, ...]:

@@ -1,23 +1,26 @@
 """What a language needs beside a job's own packages: compilers, runtimes, checkers, from wheels and npm, by hash.
 
 A toolchain is unpacked on the host for the sandbox's platform, and is there in every session of its languages: in a
-container as a read-only volume that is filled once. Nothing of it has to be installed on this machine.
+container as a read-only volume that is filled once. Nothing of it has to be installed on this machine, but for Rust's,
+which is a copy of this machine's own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import golang
+from codeteam.sandbox import golang, rust, rust_machine
 from codeteam.sandbox.dependencies import Lock, Resolver, Target
 from codeteam.sandbox.interface import Command, Session
 from codeteam.sandbox.npm import Npm, NpmLock
+from codeteam.sandbox.rust_machine import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Toolchain:
 
     name: str
     """Its lock is `toolchains/NAME.lock`."""
+    of_this_machine: Callable[[Mapping[str, str], Target], Found] | None = None
+    """Finds it on this machine, given the environment and the platform; None where it has a lock."""
     path: tuple[str, ...] = ()
     """Folders of it that come before the sandbox's own programs."""
     npm: bool = False
@@ -43,7 +48,7 @@ class Toolchain:
     needs: tuple[str, ...] = ()
     """Programs that the image itself must have."""
     install: str = ""
-    """What a user can do where its wheels do not fit the machine."""
+    """What a user can do where it does not fit the machine or the image."""
 
 
 PYTHON = Toolchain("python")
@@ -79,6 +84,23 @@ GO = Toolchain(
     prepare=golang.PREPARE,
     install="Go's wheels need Linux or macOS on x86-64 or ARM.",
 )
+RUST = Toolchain(
+    "rust",
+    of_this_machine=rust_machine.find,
+    path=("bin",),
+    env=(
+        ("LD_LIBRARY_PATH", "{tools}/lib"),
+        ("CARGO_ENCODED_RUSTFLAGS", "-Clinker={tools}/link/cc\x1f-Clinker-flavor=ld"),
+        ("CARGO_NET_OFFLINE", "true"),
+        ("CARGO_TERM_COLOR", "never"),
+        # Neither is looked at, and all that is built lies in memory.
+        ("CARGO_INCREMENTAL", "0"),
+        ("CARGO_PROFILE_DEV_DEBUG", "0"),
+        ("CARGO_PROFILE_TEST_DEBUG", "0"),
+    ),
+    prepare=rust.PREPARE,
+    install="`codeteam sandbox build --from host` makes an image with this machine's C library, which its Rust needs.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +108,30 @@ class ToolSet:
     """A toolchain for one platform."""
 
     chain: Toolchain
-    lock: Lock
+    lock: Lock | None
+    """None for one of this machine."""
     npm: NpmLock | None
     settings: tuple[tuple[str, bytes], ...]
     key: str
     """Content hash, 24 hex digits."""
+    files: tuple[tuple[str, Path | bytes], ...] = ()
+    """Of this machine, by their paths in it; those given by their bytes are programs."""
 
 
-def tool_set(chain: Toolchain, target: Target) -> ToolSet:
-    """What a toolchain consists of on a platform, from the locks that ship."""
+async def tool_set(chain: Toolchain, target: Target, environ: Mapping[str, str]) -> ToolSet:
+    """What a toolchain consists of on a platform, from the locks that ship or from this machine.
+
+    Raises:
+        SandboxUnavailable: it is to be had from this machine, and is not there.
+    """
+    if chain.of_this_machine is None:
+        return _from_locks(chain, target)
+    found = await asyncio.to_thread(chain.of_this_machine, environ, target)
+    parts = (found.key, target.platform, *chain.prepare)
+    return ToolSet(chain, None, None, (), hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], found.files)
+
+
+def _from_locks(chain: Toolchain, target: Target) -> ToolSet:
     folder = files("codeteam.sandbox")
     if chain is PYTHON:
         lock = Lock.of(folder.joinpath("tools.lock").read_text("utf-8"), target)
@@ -116,6 +153,9 @@ async def unpack(tools: ToolSet, target: Target, folder: Path, *, resolver: Reso
     Raises:
         SandboxUnavailable: an index cannot be reached, the disk is full, or nothing fits the platform.
     """
+    if tools.lock is None:
+        await asyncio.to_thread(_copy, tools.files, folder)
+        return
     try:
         await resolver.install(tools.lock, target, folder, own_copies=own)
     except SandboxUnavailable as error:
@@ -131,6 +171,17 @@ async def unpack(tools: ToolSet, target: Target, folder: Path, *, resolver: Reso
         packages = folder / "node_modules"
         packages.mkdir()
         await npm.install(tools.npm, target, packages)
+
+
+def _copy(sources: tuple[tuple[str, Path | bytes], ...], folder: Path) -> None:
+    for name, source in sources:
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            place.write_bytes(source)
+            place.chmod(0o755)
+        else:
+            shutil.copy(source, place)
 
 
 def environment(chain: Toolchain, tools: str, base: Mapping[str, str]) -> dict[str, str]:

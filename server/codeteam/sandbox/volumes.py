@@ -54,6 +54,8 @@ class Parcel:
     """A command that makes more of it, run in a container that can reach nothing else."""
     env: Mapping[str, str] = field(default_factory=dict)
     """For that command."""
+    hint: str = ""
+    """What a user can do where that command fails."""
 
     @property
     def volume(self) -> str:
@@ -154,7 +156,7 @@ async def _compile(attendant: Attendant, parcel: Parcel) -> None:
             outcome = await session.run(command)
             if not outcome.run.ok:
                 reason = outcome.run.stderr.strip()[-300:] or outcome.notice or "it took too long"
-                raise SandboxUnavailable(f"Packages could not be prepared: {reason}", "Try again.")
+                raise SandboxUnavailable(f"Packages could not be prepared: {reason}", parcel.hint or "Try again.")
     finally:
         await session.close()
 

@@ -17,10 +17,11 @@ from codeteam.domain.diff import split_lines
 from codeteam.domain.errors import BadSettings
 from codeteam.domain.evidence import RunResult
 from codeteam.domain.findings import Finding
-from codeteam.domain.languages import TONGUES, is_test, tongue_of
+from codeteam.domain.languages import TONGUES, is_test, tests_beside, tongue_of
 from codeteam.domain.settings import Settings
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
+from codeteam.sandbox import rust
 from codeteam.team import python_code
 from codeteam.team.code import code_of
 from codeteam.team.showing import balanced, clipped, contained, fence, hunks, joined, one_line, section
@@ -194,7 +195,7 @@ def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
 
 
 def _to_test(task: Task, plan: Plan) -> tuple[str, list[str]]:
-    """Path of the test file, and how it names what it tests: a module in Python, elsewhere a file seen from there."""
+    """Path of the test file, and how it names what it tests: a module, or a file seen from there."""
     tongue = TONGUES[task.settings.language]
     if tongue.name == "python":
         roots = python_code.import_roots([*task.listing, *(file.path for file in plan.files)])
@@ -203,8 +204,13 @@ def _to_test(task: Task, plan: Plan) -> tuple[str, list[str]]:
     else:
         code = [file.path for file in plan.files if tongue_of(file.path)]
         first = PurePosixPath(code[0] if code else "code")
-        stem, folder = first.stem, str(first.parent) if tongue.beside else task.tests_folder
-        sources = [_seen_from(folder, path) for path in code]
+        own = tests_beside(str(first), frozenset(task.listing))
+        stem, folder = first.stem, task.tests_folder if own is None else own
+        if tongue.name == "rust":
+            texts = {file.path: file.text for file in task.neighbours}
+            sources = [name for path in code if (name := rust.imported(path, texts))]
+        else:
+            sources = [_seen_from(folder, path) for path in code]
     name = tongue.test_file.format(stem=stem)
     return (f"{folder}/{name}" if folder not in ("", ".") else name), sources
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import tree_sitter_bash
 import tree_sitter_go
 import tree_sitter_javascript
+import tree_sitter_rust
 import tree_sitter_typescript
 from tree_sitter import Node
 
@@ -192,8 +193,52 @@ _GO = Grammar(
     owner=_go_owner,
 )
 
+
+def _rust_owner(node: Node) -> str:
+    """The type that a block `impl` is for; its functions are named with it."""
+    found = node.child_by_field_name("type") if node.type == "impl_item" else None
+    return re.sub(r"(?s)<.*", "", _text(found)).rpartition("::")[2].strip()
+
+
+def _is_pub(node: Node) -> bool:
+    """In Rust: `pub` without bounds; a module is documented where its code is."""
+    return node.type != "mod_item" and any(_text(child) == "pub" for child in node.children)
+
+
+def _rust_test(node: Node) -> str:
+    """A function with the attribute `#[test]`, or another's of that name."""
+    above = node.prev_named_sibling if node.type == "function_item" else None
+    while above is not None and above.type in ("attribute_item", "line_comment", "block_comment"):
+        if re.match(r"#\[\s*(?:\w+\s*::\s*)*test\s*[(\]]", _text(above)):
+            return _text(node.child_by_field_name("name"))
+        above = above.prev_named_sibling
+    return ""
+
+
+_RUST = Grammar(
+    language=tree_sitter_rust.language,
+    defines=frozenset(
+        {"function_item", "function_signature_item", "struct_item", "enum_item", "union_item", "trait_item",
+         "type_item", "mod_item", "macro_definition", "impl_item"}
+    ),
+    variables=frozenset({"const_item", "static_item"}),
+    transparent=frozenset(),
+    functions=frozenset({"function_item"}),
+    comments=frozenset({"line_comment", "block_comment"}),
+    skipped=frozenset(),
+    refuse='if true { panic!("not implemented") }',
+    ending="",
+    expression=("", ""),
+    is_doc=re.compile(r"///(?!/)|/\*\*(?![*/])"),
+    is_public=_is_pub,
+    test_name=_rust_test,
+    owner=_rust_owner,
+    attached=frozenset({"attribute_item"}),
+)  # fmt: skip
+
 GRAMMARS = {
     "go": _GO,
+    "rust": _RUST,
     "shell": _SHELL,
     "javascript": _JAVASCRIPT,
     "typescript": replace(_JAVASCRIPT, language=tree_sitter_typescript.language_typescript),

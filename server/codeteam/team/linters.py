@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -127,6 +128,35 @@ def vet_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def clippy_findings(output: str, texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    """What cargo's messages say of files that are ours, one JSON object a line; the compiler's and clippy's alike."""
+    found: dict[str, Finding] = {}  # of a library its tests are made too, and told of once more
+    for line in output.split("\n"):
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        message = item.get("message") if isinstance(item, dict) else None
+        if not isinstance(message, dict):
+            continue
+        spans = message.get("spans")
+        for span in spans if isinstance(spans, list) else ():
+            if not isinstance(span, dict) or span.get("is_primary") is not True:
+                continue
+            row, name = span.get("line_start"), str(span.get("file_name", ""))
+            crate = posixpath.dirname(str(item.get("manifest_path", "")))
+            path = own_path(name, texts) or own_path(posixpath.join(crate, name), texts)
+            if path and isinstance(row, int):
+                code = message.get("code")
+                rule = str(code.get("code") or "error") if isinstance(code, dict) else "error"
+                tool, _, plain = rule.rpartition("::")
+                severity = Severity.ERROR if message.get("level") == "error" else Severity.INFORMATION
+                told = str(message.get("message", ""))
+                finding = static_finding(f"{tool or 'rustc'}/{plain}", severity, path, row, told, texts)
+                found.setdefault(finding.fingerprint, finding)
+    return tuple(found.values())
+
+
 READERS: dict[str, Callable[[str, Mapping[str, str]], tuple[Finding, ...]]] = {
     "ruff": ruff_findings,
     "mypy": mypy_findings,
@@ -134,5 +164,6 @@ READERS: dict[str, Callable[[str, Mapping[str, str]], tuple[Finding, ...]]] = {
     "tsc": tsc_findings,
     "shellcheck": shellcheck_findings,
     "vet": vet_findings,
+    "clippy": clippy_findings,
 }
 """By the name that a row of `codeteam.sandbox.languages` gives to a check."""

@@ -38,7 +38,7 @@ def read_report(  # noqa: PLR0917 - what a run left, and what was expected of it
         return TestReport((), run, problem="The tests used more memory than the sandbox gives.")
     if report is None:
         return TestReport((), run, problem="The test run left no report, so nothing is believed to have passed.")
-    cases = _go_cases(report, files) if kind == "go" else _cases(report, files)
+    cases = _READERS[kind](report, files)
     if cases is None:
         return TestReport((), run, problem="The test report cannot be read.")
     names = {test_of(case.name) for case in cases}
@@ -56,10 +56,17 @@ def read_report(  # noqa: PLR0917 - what a run left, and what was expected of it
 
 
 def test_of(name: str) -> str:
-    """The test that a case is of, by its name in the file: pytest adds parameters, in brackets, and Go adds parts."""
+    """The test that a case is of, by its name in the file.
+
+    Pytest adds parameters, in brackets, Go adds parts, and Rust puts the modules first that a test is in.
+    """
     place, _, test = name.partition("::")
     tongue = tongue_of(place)
-    return test.partition("[")[0] if tongue is None else test.partition("/")[0] if tongue.name == "go" else test
+    if tongue is None:
+        return test.partition("[")[0]
+    if tongue.name == "rust":
+        return test.rpartition("::")[2]
+    return test.partition("/")[0] if tongue.name == "go" else test
 
 
 def _cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
@@ -182,3 +189,65 @@ def _go_percent(coverage: bytes) -> float | None:
         found += int(statements)
         hit += int(statements) if int(count) else 0
     return round(100 * hit / found, 1) if found else None
+
+
+def _rust_cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
+    """The cases of what `codeteam.sandbox.rust_inside` wrote: an object a test file, none twice."""
+    if len(report) > _LARGEST_REPORT:
+        return None
+    cases: list[TestCase] = []
+    told: set[str] = set()
+    for line in report.decode("utf-8", "replace").splitlines():
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        path = item.get("file") if isinstance(item, dict) else None
+        if not isinstance(path, str) or path not in files or path in told:
+            return None
+        told.add(path)
+        events, code = item.get("events"), item.get("exit")
+        if isinstance(events, str) and code in (0, _RUST_FAILED):
+            found = _rust_results(path, events)
+            if found and any(case.outcome == "failed" for case in found) == (code == _RUST_FAILED):
+                cases += found
+                continue
+        said = item.get("said") or f"The test program ended itself, with exit code {code}, before its tests had ended."
+        cases.append(TestCase(f"{path}::", "error", _clip(str(said).strip())))
+    return tuple(cases)
+
+
+_RUST_FAILED = 101
+"""Exit code of a test program of which a test failed."""
+
+
+def _rust_results(path: str, text: str) -> list[TestCase] | None:
+    """What a test program's own runner says, each result once and as many as it counted; else None."""
+    outcomes = {"ok": "passed", "failed": "failed", "ignored": "skipped"}
+    found: dict[str, TestCase] = {}
+    begun: list[object] = []
+    counted: list[object] = []
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # what is tested may print past its runner
+        if not isinstance(event, dict):
+            continue
+        kind, action = event.get("type"), str(event.get("event"))
+        if kind == "suite" and action == "started":
+            begun.append(event.get("test_count"))
+        elif kind == "suite":
+            counted.append([event.get(name) for name in ("passed", "failed", "ignored")])
+        elif kind == "test" and action in outcomes:
+            name = f"{path}::{event.get('name')}"[:_LONGEST_NAME]
+            if name in found or counted:
+                return None
+            message = _clip(str(event.get("stdout") or action).strip()) if outcomes[action] == "failed" else ""
+            found[name] = TestCase(name, outcomes[action], message)
+    counts = [sum(case.outcome == outcome for case in found.values()) for outcome in ("passed", "failed", "skipped")]
+    return [*found.values()] if begun == [len(found)] and counted == [counts] else None
+
+
+_READERS = {"junit": _cases, "go": _go_cases, "rust": _rust_cases}
+"""By what a row of `codeteam.sandbox.languages` calls its report."""

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from codeteam.domain.artifacts import Plan
 from codeteam.domain.diff import split_lines
-from codeteam.domain.languages import TONGUES, is_test, tongue_of
+from codeteam.domain.languages import TONGUES, is_test, tests_beside, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.team.by_name import put_by_name
@@ -329,9 +329,12 @@ def _test_path(task: Task, plan: Plan, name: str) -> str:
         if str(folder / path.name) in task.listing:
             raise MalformedReply(f"{folder / path.name} exists. Put the fixtures into the test file.")
         return str(folder / path.name)
-    if tongue.beside:
-        planned = [PurePosixPath(file.path).parent for file in plan.files if tongue_of(file.path) is tongue]
-        folder = path.parent if path.parent in planned or not planned else planned[0]
+    there = frozenset(task.listing)
+    homes = (tests_beside(file.path, there) for file in plan.files if tongue_of(file.path) is tongue)
+    if planned := [PurePosixPath(home) for home in homes if home is not None]:
+        folder = path.parent if path.parent in planned else planned[0]
+    elif tongue.beside:
+        folder = path.parent
     named = path.name if path.suffix else f"{path.name}{tongue.endings[0]}"
     if not is_test(str(folder / named)):
         named = tongue.test_file.format(stem=path.stem)

@@ -247,6 +247,9 @@ def asserted(message: str) -> str:
     if not lines and "\n    at " in message:  # as Node tells it
         told = message.partition("\nError [")[0].splitlines()
         lines = [line for line in told if line.strip() and not line.startswith("    at ")]
+    if not lines and "panicked at " in message:  # as Rust tells it
+        after = message.rpartition("panicked at ")[2].splitlines()
+        lines = [line for line in after if line.strip() and not line.startswith("note: ")]
     return "\n".join(lines[:20]) or message.splitlines()[0][:300] if message else ""
 
 

@@ -123,9 +123,10 @@ class TreeCode:
         for node in _every(tree.root_node) if tree is not None else ():
             if self._grammar.test_name(node) in dropped:
                 whole = node.parent if node.parent is not None and node.parent.type == "expression_statement" else node
-                first = whole
-                while (above := first.prev_named_sibling) is not None and above.type in self._grammar.attached:
-                    first = above
+                first, above = whole, whole.prev_named_sibling
+                while above is not None and above.type in self._grammar.attached | self._grammar.comments:
+                    first = above if above.type in self._grammar.attached else first
+                    above = above.prev_named_sibling
                 cuts.append((first.start_byte, _line_end(source, whole.end_byte), b""))
         return _changed(source, cuts).decode("utf-8", "surrogateescape")
 
@@ -199,9 +200,14 @@ class TreeCode:
 
     def _tokens(self, text: str) -> Iterator[tuple[str, bytes]]:
         tree = self._tree(text)
-        for node in _every(tree.root_node) if tree is not None else ():
-            if not node.children and node.type not in self._grammar.comments:
+        stack = [tree.root_node] if tree is not None else []
+        while stack:
+            node = stack.pop()
+            if node.type in self._grammar.comments:  # in some languages with parts of their own
+                continue
+            if not node.children:
                 yield node.type, (node.text or b"").strip()
+            stack.extend(reversed(node.children))
 
 
 def _every(root: Node) -> Iterator[Node]:

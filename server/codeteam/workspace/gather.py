@@ -22,6 +22,7 @@ from codeteam.workspace.manifests import declared, manifests
 from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
 from codeteam.workspace.reading import is_plain, lines_of
+from codeteam.workspace.rust_crates import crate_files
 from codeteam.workspace.withheld import left_out, told
 
 _RULES_READ = 1024 * 1024
@@ -128,6 +129,8 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         near += _packages(listing, tests)
     if tongue.name == "go":
         near += package_files(folder, path, task.requirement, listing)
+    if tongue.name == "rust":
+        near += crate_files(folder, path, task.requirement, listing)
     kept = [*tests_of(path, tests, listing), *manifests(tongue.name, path, listing)]
     needed = needed_files(folder, resolver, document, near, kept)
     importing = [(file.path, file.text) for file in (*((document,) if document else ()), *needed.files)]

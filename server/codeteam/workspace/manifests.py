@@ -16,6 +16,7 @@ _MANIFESTS = {
     "javascript": ("package.json",),
     "typescript": ("package.json",),
     "go": ("go.mod", "go.sum"),
+    "rust": ("Cargo.toml",),
 }
 """By language, files by which its tools know how to read the others."""
 
