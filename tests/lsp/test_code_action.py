@@ -151,6 +151,51 @@ async def test_a_line_that_says_how_to_run_is_no_comment(client: Client) -> None
     assert kinds(await client.code_actions("file:///w/a.sh", at(1), only=["refactor"])) == {f"{REWRITE}.implement"}
 
 
+RUST = """\
+/// Words of s.
+#[must_use]
+pub fn words(s: &str) -> Vec<&str> {
+    todo!()
+}
+
+impl<T> Shop<T>
+where
+    T: Clone,
+{
+    /// Whether it is open.
+    pub(crate) async fn open(
+        &self,
+    ) -> bool {
+        self.open // TODO: ask
+    }
+
+    fn later(&self) -> u8 { unimplemented!("later") }
+}
+
+static ONE: u8 = 1;
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "named"),
+    [
+        (0, {"implement"}, "implement words"),
+        (3, {"implement"}, "implement words"),
+        (6, ON_CODE, "refactor Shop"),
+        (10, ON_CODE | {"implement"}, "implement open"),
+        (12, ON_CODE, "refactor open"),
+        (14, ON_CODE | {"implement"}, "implement this TODO"),
+        (17, {"implement"}, "implement later"),
+        (20, set(), ""),
+    ],
+)
+async def test_definitions_of_rust(client: Client, line: int, offered: set[str], named: str) -> None:
+    client.open("file:///w/a.rs", RUST, "rust")
+    actions = await client.code_actions("file:///w/a.rs", at(line), only=["refactor"])
+    assert kinds(actions) == {kind if "." in kind else f"{REWRITE}.{kind}" for kind in offered}
+    assert any(named in action["title"] for action in actions) or not offered
+
+
 async def test_prose_can_be_implemented_and_nothing_else(client: Client) -> None:
     client.open("file:///w/idea.md", "# Idea\n\nA parser of dates.\n", "markdown")
     assert kinds(await client.code_actions("file:///w/idea.md", at(2, 0, 2, 5))) == {f"{REWRITE}.implement"}
@@ -162,7 +207,7 @@ async def test_prose_can_be_implemented_and_nothing_else(client: Client) -> None
     [
         ("package.json", "json", '{\n  "name": "x" // TODO: another name\n}\n'),
         ("deploy.yaml", "yaml", "# TODO: more of them\nreplicas: 1\n"),
-        ("main.rs", "rust", "fn main() {} // TODO\n"),
+        ("Main.java", "java", "class Main {} // TODO\n"),
     ],
 )
 async def test_in_languages_that_the_team_does_not_write_nothing_is_offered(

@@ -148,9 +148,34 @@ def test_the_words_around_the_cursor(first: int, last: int, expected: str) -> No
     assert words("a.py", CODE, selection, first) == expected
 
 
+RUST = """\
+/// Words of s,
+/// in order.
+#[must_use]
+fn words(s: &str) -> Vec<&str> {
+    todo!()
+}
+
+impl Shop {
+    /// Finished.
+    pub fn open(&self) -> bool {
+        self.open
+    }
+
+    /// Done, later.
+    fn later(&self) -> u8 { unimplemented!("later") }
+}
+"""
+
+
 def test_words_of_other_languages() -> None:
     assert words("a.ts", "/**\n * TODO: add them\n */\nfunction f() {}\n", None, 2) == "add them"
     assert words("a.go", "x := 1 // TODO: two\n", None, 1) == "two"
+    assert words("a.rs", RUST, None, 3) == "Words of s,\nin order."
+    assert words("a.rs", RUST, None, 5) == "Words of s,\nin order."
+    assert words("a.rs", RUST, None, 11) == ""
+    assert words("a.rs", RUST, None, 15) == "Done, later."
+    assert enclosing("a.rs", RUST, Span(11, 11)) == Span(10, 12)
     assert words("a.sql", "-- count rows\nSELECT 1\n", None, 1) == "count rows"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codeteam.domain.source import Span
-from codeteam.lsp.outline import definition_at, module_docstring
+from codeteam.lsp import outline, rust_outline
 
 PROSE = frozenset(
     {"markdown", "plaintext", "text", "restructuredtext", "rst", "asciidoc", "org", "latex", "typst", "quarto", "mdx"}
@@ -68,7 +68,7 @@ def look(lines: Sequence[str], *, language: str, selected: Span | None, cursor: 
 
 def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, language: str) -> Surroundings:
     first = next(number for number in range(selected.start_line, selected.end_line + 1) if lines[number - 1].strip())
-    found = definition_at(lines, first) if language == "python" else None
+    found = _definition_at(lines, first, language)
     begins = found is not None and found.span.start_line >= first and found.span.end_line <= selected.end_line
     whole = (
         begins
@@ -92,11 +92,11 @@ def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, lang
 
 
 def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
-    found = definition_at(lines, cursor) if language == "python" else None
+    found = _definition_at(lines, cursor, language)
     line = lines[cursor - 1] if cursor <= len(lines) else ""
     todo = _asks(line)
     comment = len(line) < _LONGEST_COMMENT and bool(_REMARK.match(line))
-    docstring = found.docstring if found else module_docstring(lines) if language == "python" else None
+    docstring = found.docstring if found else outline.module_docstring(lines) if language == "python" else None
     quoted = docstring is not None and _within(Span(cursor, cursor), docstring)
     stub = found is not None and found.stub
     blank = found is None and not line.strip() and not any(text.strip() for text in lines)
@@ -112,6 +112,13 @@ def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
         docstring=quoted,
         comment=comment,
     )
+
+
+def _definition_at(lines: Sequence[str], line: int, language: str) -> outline.Definition | None:
+    """In languages whose definitions are found by their look."""
+    if language == "python":
+        return outline.definition_at(lines, line)
+    return rust_outline.definition_at(lines, line) if language == "rust" else None
 
 
 def _asks(line: str) -> bool:

@@ -31,6 +31,7 @@ _OTHER_START = re.compile(
     r"|\w{1,60}\s*=\s*(?:async\s*)?\([^)]{0,200}\)\s*=>"
     r"|(?:[\w<>\[\],*&:]{1,60}\s+)?[\w~:]{1,60}\s*\([^;]{0,300}\{\s*$)"
 )
+_RUST_STUB = re.compile(r".*?\{ ?(?:todo|unimplemented)! ?\([^{}]*\);? ?\}")
 _MARKER = re.compile(r"^(?:TODO|FIXME|XXX|HACK)\b(?:\([^)]{0,60}\))?[:\-–\s]*", re.IGNORECASE)  # noqa: RUF001 - a dash people type
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -81,6 +82,7 @@ def words(path: str, text: str, selection: Span | None, cursor_line: int | None)
     return (
         _comment(path, lines, place)
         or (_docstring(text, place, selection is not None) if is_python(path) else "")
+        or (_doc_of_stub(path, lines, enclosing(path, text, place)) if path.endswith(".rs") else "")
         or _todo(path, lines, enclosing(path, text, place) or place)
     )
 
@@ -124,7 +126,7 @@ def _decorated(lines: list[str], index: int) -> int:
     while line > 0 and index - line < _DECORATED:
         line -= 1
         level, said = _indent(lines[line]), lines[line].strip()
-        if said.startswith("@") and level == depth:
+        if said.startswith(("@", "#[")) and level == depth:
             index = line
         elif not said or level < depth or (level == depth and said[0] not in ")]}"):
             break
@@ -251,6 +253,20 @@ def _says_nothing(line: ast.stmt) -> bool:
         case ast.Raise(exc=ast.Name(id="NotImplementedError") | ast.Call(func=ast.Name(id="NotImplementedError"))):
             return True
     return False
+
+
+def _doc_of_stub(path: str, lines: list[str], definition: Span | None) -> str:
+    """What stands above a Rust function that says no more yet than `todo!()` or `unimplemented!()`."""
+    if definition is None:
+        return ""
+    body = "".join(line for line in lines[definition.start_line - 1 : definition.end_line] if "//" not in line)
+    if not _RUST_STUB.fullmatch(" ".join(body.split())[:2000]):
+        return ""
+    first = definition.start_line - 1
+    while first > 0 and lines[first - 1].lstrip().startswith(("///", "#[")):
+        first -= 1
+    above = (line for line in lines[first : definition.start_line - 1] if not line.lstrip().startswith("#["))
+    return _said([_comment_text(path, line) or "" for line in above])
 
 
 def _todo(path: str, lines: list[str], place: Span) -> str:
