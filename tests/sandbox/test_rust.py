@@ -15,6 +15,8 @@ from codeteam.sandbox.interface import Command, DependencyProblem, Sandbox, Sess
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.team import linters, reports
 
+pytestmark = pytest.mark.xdist_group("rust")
+"""So that one process alone unpacks the toolchain for the sandbox without an engine."""
 RUST = LANGUAGES["rust"]
 HERE = Target("3.12.0")
 CODE = b"""\
@@ -100,6 +102,32 @@ async def test_what_is_not_compiled_does_not_run(sandbox: Sandbox) -> None:
         assert not await loaded(session, alone, *alone)
         program = {"src/main.rs": b"fn main() {}\n", "examples/e.rs": b"fn main() {}\n"}
         assert not await loaded(session, program, *program)
+
+
+WORKSPACE = {
+    "Cargo.toml": b'[workspace]\nmembers = ["a", "gone"]\nexclude = ["apart"]\n',
+    "m/Cargo.toml": b'[package]\nname = "m"\nversion = "0.1.0"\nedition = "2021"\n[lib]\nproc-macro = true\n',
+    "m/src/lib.rs": b"#[proc_macro]\npub fn four(_: proc_macro::TokenStream) -> proc_macro::TokenStream {\n"
+    b'    "4".parse().unwrap()\n}\n',
+    "a/Cargo.toml": b'[package]\nname = "a"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nm.path = "../m"\n',
+    "a/build.rs": b'fn main() {\n    println!("cargo:rustc-env=BUILT=yes");\n}\n',
+    "a/src/lib.rs": b'pub const FOUR: i32 = m::four!();\npub const BUILT: &str = env!("BUILT");\n',
+    "apart/Cargo.toml": b'[package]\nname = "apart"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n',
+    "apart/src/lib.rs": b"pub fn f() {\n    let unused = 1;\n}\n",
+    "bad/Cargo.toml": b"[workspace]\n",
+}
+
+
+async def test_crates_of_a_workspace_are_compiled_as_far_as_they_are_there(sandbox: Sandbox) -> None:
+    """With build scripts and macros, which run there and nowhere else."""
+    code = [path for path in WORKSPACE if path.endswith(".rs")]
+    async with sandbox.open(language="rust") as session:
+        assert not await loaded(session, WORKSPACE, *code)
+        [(name, argv)] = RUST.lint_argvs(("apart/src/lib.rs",))
+        outcome = await session.run(Command(argv, files=WORKSPACE, remove=(".",), timeout=120))
+        texts = {path: text.decode() for path, text in WORKSPACE.items()}
+        [finding] = linters.READERS[name](outcome.stdout.decode(), texts)
+        assert (finding.path, finding.start_line, finding.rule) == ("apart/src/lib.rs", 2, "rustc/unused_variables")
 
 
 async def test_findings_and_layout(sandbox: Sandbox) -> None:

@@ -168,6 +168,40 @@ def test_a_package_that_is_needed_can_be_imported_from_the_neighbours_alone(tmp_
     assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
 
 
+def test_a_crate_comes_with_what_it_is_compiled_with(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        {
+            "Cargo.toml": '[workspace]\nmembers = ["*"]\n[workspace.dependencies]\ndeep = { path = "far/deep" }\n',
+            "shop/Cargo.toml": '[package]\nname = "shop"\n[dev-dependencies]\nnear = { path = "../near" }\n',
+            "shop/src/lib.rs": "mod a;",
+            "shop/src/a/mod.rs": "",
+            "shop/src/a/b.rs": "mod c;",
+            "shop/src/a/c.rs": "fn c() {}",
+            "shop/build.rs": "fn main() {}",
+            "shop/tests/b.rs": "#[test] fn b() {}",
+            "shop/examples/e.rs": "fn main() {}",
+            "near/Cargo.toml": '[package]\nname = "near"\n[dependencies]\ndeep.workspace = true\n',
+            "near/src/lib.rs": "fn near() {}",
+            "far/deep/Cargo.toml": '[package]\nname = "deep"\n',
+            "far/deep/src/lib.rs": "fn deep() {}",
+            "other/Cargo.toml": "not = [toml",
+            "other/src/lib.rs": "fn other() {}",
+        },
+    )
+    expected = {
+        "Cargo.toml", "shop/Cargo.toml", "shop/src/lib.rs", "shop/src/a/mod.rs", "shop/src/a/c.rs", "shop/build.rs",
+        "near/Cargo.toml", "near/src/lib.rs", "far/deep/Cargo.toml", "far/deep/src/lib.rs",
+    }  # fmt: skip
+    found = paths(gather(tmp_path, "shop/src/a/b.rs"))
+    assert set(found) == {*expected, "shop/tests/b.rs"}
+    assert found.index("shop/src/a/c.rs") < found.index("shop/src/lib.rs") < found.index("near/src/lib.rs")
+    assert set(paths(gather(tmp_path, instruction="Write shop/src/new.rs."))) == {*expected, "shop/src/a/b.rs"}
+    assert set(paths(gather(tmp_path, instruction="Write other/src/new.rs."))) == {
+        "Cargo.toml", "other/Cargo.toml", "other/src/lib.rs", "far/deep/Cargo.toml", "far/deep/src/lib.rs"
+    }  # fmt: skip
+
+
 def test_a_document_that_does_not_parse_still_has_neighbours(tmp_path: Path) -> None:
     make(tmp_path, {"a.py": "x = 1\n", "b/__init__.py": "", "b/c.py": "y = 1\n"})
     task = gather(tmp_path, "doc.py", "import os, a\nfrom b import (c,\n   d)\ndef broken(:\n")

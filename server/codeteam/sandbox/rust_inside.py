@@ -116,9 +116,12 @@ def crate_of(path: Path) -> Path:
 def leave_others_out() -> None:
     """Name in a workspace's manifest only those members whose code is here: cargo wants to see all of them."""
     top = Path(MANIFEST)
-    if "workspace" not in manifest(top):
+    facts = manifest(top).get("workspace")
+    if not isinstance(facts, dict):
         return
-    there = sorted(found.parent for found in Path().glob(f"*/**/{MANIFEST}"))
+    apart = [folder for folder in facts.get("exclude", ()) if isinstance(folder, str)]
+    there = sorted(found.parent for found in Path().glob(f"*/**/{MANIFEST}") if "package" in manifest(found))
+    there = [folder for folder in there if not any(folder.is_relative_to(other) for other in apart)]
     members = json.dumps([str(folder) for folder in there if any(folder.glob("src/**/*.rs"))])
     fewer = re.sub(r"(?m)^[ \t]*(?:default-)?members\s*=\s*\[[^\]]*\]", "", top.read_text("utf-8"))
     fewer = re.sub(r"(?m)^[ \t]*\[workspace\].*$", lambda _: f"[workspace]\nmembers = {members}", fewer, count=1)

@@ -93,6 +93,7 @@ RUST = Toolchain(
         ("CARGO_ENCODED_RUSTFLAGS", "-Clinker={tools}/link/cc\x1f-Clinker-flavor=ld"),
         ("CARGO_NET_OFFLINE", "true"),
         ("CARGO_TERM_COLOR", "never"),
+        ("RUSTC_WRAPPER", ""),
         # Neither is looked at, and all that is built lies in memory.
         ("CARGO_INCREMENTAL", "0"),
         ("CARGO_PROFILE_DEV_DEBUG", "0"),
