@@ -69,6 +69,8 @@ def page() -> str:
         "absolute path, Python 3.11 or newer, with the same version of Codeteam installed whole. The server itself "
         "then needs only the packages of the group `server` in `pyproject.toml` |",
         "| `DOCKER_HOST` | the engine, where it is not the usual one |",
+        "| `PATH`, `CARGO_HOME`, `RUSTUP_HOME`, `RUSTUP_TOOLCHAIN` | where Rust is looked for, of which the "
+        "sandbox gets a copy |",
         "",
     ]
     return "\n".join(lines)
