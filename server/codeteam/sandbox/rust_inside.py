@@ -135,4 +135,5 @@ def manifest(path: Path) -> dict[str, Any]:
         return {}
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
