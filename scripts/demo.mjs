@@ -6,5 +6,5 @@ import { setUp } from './setup.mjs';
 
 export async function main(argv) {
   await setUp({ model: !process.env.CODETEAM_MODEL });
-  return run([python, '-m', 'codeteam', 'demo', ...argv]);
+  return run([python, '-P', '-m', 'codeteam', 'demo', ...argv]);
 }

@@ -115,7 +115,7 @@ function pyenv() {
 /** An empty environment with the uv of the lock, verified by its hashes. */
 async function makeEnvironment(base, env) {
   rmSync('.venv', { recursive: true, force: true });
-  const made = await runQuietly([base.path, '-m', 'venv', '.venv'], { env });
+  const made = await runQuietly([base.path, '-I', '-m', 'venv', '.venv'], { env });
   if (made.code !== 0) {
     throw new Stop(`Python could not make .venv:\n${tail(made.output)}`, 'On Debian: apt-get install python3-venv. Is the disk full?');
   }

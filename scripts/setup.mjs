@@ -21,7 +21,7 @@ export async function setUp({ env = process.env, model = true } = {}) {
 }
 
 async function codeteam(argv, env, trouble) {
-  const code = await run([python, '-m', 'codeteam', ...argv], { env });
+  const code = await run([python, '-P', '-m', 'codeteam', ...argv], { env });
   if (code === 130 || code === 143) throw new Stop('interrupted.', 'Run the command again to go on.');
-  if (code !== 0) throw new Stop(`${trouble}; the reason stands above.`, `To try this step alone: ${python} -m codeteam ${argv.join(' ')}`);
+  if (code !== 0) throw new Stop(`${trouble}; the reason stands above.`, `To try this step alone: ${python} -P -m codeteam ${argv.join(' ')}`);
 }

@@ -94,14 +94,14 @@ export class WorkerEnvironment {
     if (this.hasEmbedded) return;
     if (this.given) throw new SetUpFailed(`Install it yourself: ${this.given} is not Codeteam's to change.`);
     progress.report({ message: 'fetching the engine of the embedded model …' });
-    const uv = (await findUv(token)) ?? ownUv(this.folder);
+    const uv = (await findUv(this.root, token)) ?? ownUv(this.folder);
     await this.install(uv, this.folder, this.carried.locks.embedded, progress, token);
     await writeFile(join(this.folder, 'embedded.stamp'), '');
   }
 
   /** An empty environment; returns the uv to fill it with. */
   private async makeEmpty(folder: string, progress: Progress, token: vscode.CancellationToken): Promise<string> {
-    const uv = await findUv(token);
+    const uv = await findUv(this.root, token);
     if (uv) {
       progress.report({ message: `making an environment with Python ${this.python.version} …` });
       await this.must(uv, ['venv', '--no-project', '--python', this.python.path, folder], token);
@@ -153,8 +153,8 @@ export class WorkerEnvironment {
   }
 }
 
-async function findUv(token: vscode.CancellationToken): Promise<string | undefined> {
-  const { code, stdout } = await runProgram('uv', ['--version'], { timeout: 10_000, token });
+async function findUv(folder: string, token: vscode.CancellationToken): Promise<string | undefined> {
+  const { code, stdout } = await runProgram('uv', ['--version'], { timeout: 10_000, cwd: folder, token });
   const [major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(stdout)?.slice(1).map(Number) ?? [];
   const recent = major > UV_MINIMUM[0] || (major === UV_MINIMUM[0] && minor >= UV_MINIMUM[1]);
   return code === 0 && recent ? 'uv' : undefined;

@@ -140,7 +140,7 @@ export class Readiness {
       name: 'Codeteam',
       ...(own && { env: { PYTHONPATH: this.carried.paths.join(process.platform === 'win32' ? ';' : ':') } }),
     });
-    const typed = own ? command.replace(/^codeteam/, `"${this.server.worker?.interpreter}" -m codeteam`) : command;
+    const typed = own ? command.replace(/^codeteam/, `"${this.server.worker?.interpreter}" -P -m codeteam`) : command;
     terminal.show();
     terminal.sendText(typed, false);
   }

@@ -208,7 +208,7 @@ def test_the_python_of_the_workers_is_tried(place: Place, tmp_path: Path) -> Non
     code, found = checks(there.with_environ(CODETEAM_WORKER_PYTHON=str(bare)))
     assert (code, found["worker"]["status"]) == (3, "fail")
     assert "codeteam" in found["worker"]["detail"]
-    assert found["worker"]["mend"] == f"{bare} -m pip install codeteam=={__version__}"
+    assert found["worker"]["mend"] == f"{bare} -I -m pip install codeteam=={__version__}"
     _, found = checks(there.with_environ(CODETEAM_WORKER_PYTHON=sys.executable))
     assert (found["worker"]["status"], found["worker"]["detail"]) == ("ok", f"workers run with {sys.executable}")
 

@@ -139,7 +139,7 @@ def _worker(environ: Mapping[str, str]) -> Iterator[Check]:
         asyncio.run(_start_worker(environ))
     except CodeteamError as error:
         there = shutil.which(interpreter) is not None
-        mend = f"{shlex.quote(interpreter)} -m pip install codeteam=={__version__}" if there else f"unset {PYTHON}"
+        mend = f"{shlex.quote(interpreter)} -I -m pip install codeteam=={__version__}" if there else f"unset {PYTHON}"
         yield Check("worker", "fail", f"{PYTHON}: {error.message}", mend, error.kind)
     else:
         yield Check("worker", "ok", f"workers run with {interpreter}")

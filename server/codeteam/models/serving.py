@@ -79,12 +79,12 @@ async def serve(model: Embedded, *, environ: Mapping[str, str], home: Path) -> S
 
     Raises `ModelUnavailable` when the file or the engine is missing, when memory is short, or when it does not start.
     """
-    folder = models_folder(environ)
+    folder = models_folder(environ).absolute()  # the server starts elsewhere
     if not is_pulled(model, folder):
         raise ModelUnavailable(f"{model.name} is not on this machine yet.", f"Run: codeteam model pull {model.name}")
     if importlib.util.find_spec("xllamacpp") is None:
         raise ModelUnavailable("The engine for embedded models is not installed.", "Run: pip install 'codeteam[local]'")
-    place = home / "embedded"
+    place = (home / "embedded").absolute()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = _Files(*(place / f"{model.name}.{end}" for end in ("start", "alive", "lease", "json", "log")))
     async with locked(files.start):
@@ -129,7 +129,9 @@ async def _start(
     files.address.unlink(missing_ok=True)
     with files.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; it must outlive this event loop
-            [sys.executable, "-m", "codeteam.models.server"],
+            # With -P and in a folder of ours, for the current one is the user's: a `codeteam` in it is not ours.
+            [sys.executable, "-P", "-m", "codeteam.models.server"],
+            cwd=files.address.parent,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
