@@ -194,6 +194,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(place: Place) -> None:
     assert "Traceback" not in process.stderr.read()
 
 
+def test_a_name_that_is_no_utf8_is_refused(place: Place) -> None:
+    (place.workspace / os.fsdecode(b"\xff.py")).write_text("x = 1\n", "utf-8")
+    for args in (["review"], ["run", "words", "--file"]):
+        done = place.run(*args, os.fsdecode(b"\xff.py"), timeout=60)
+        assert done.code == 2
+        assert r"The name of the file \udcff.py is not UTF-8." in done.err
+        assert "Rename it" in done.err
+
+
 def test_an_odd_current_folder_is_no_danger(place: Place) -> None:
     for name in ("json", "argparse", "rich", "cattrs"):
         place.write(f"{name}.py", "raise SystemExit('hijacked')\n")

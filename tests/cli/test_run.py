@@ -124,6 +124,17 @@ def test_a_review_is_told_as_one(place: Place) -> None:
     assert "nothing ran" not in shown
 
 
+def test_a_workspace_whose_name_is_no_utf8(place: Place) -> None:
+    folder = place.folder / os.fsdecode(b"w\xff")
+    folder.mkdir()
+    (folder / "slug.py").write_text(SLUG, "utf-8")
+    script = place.script({"reviewer": [APPROVED]})
+    done = place.run("review", str(folder / "slug.py"), "--workspace", str(folder), "--model", script)
+    assert done.code == 0, done.err
+    assert "not being kept" not in done.err
+    assert place.run("jobs").code == 0
+
+
 def test_a_job_that_was_not_kept_is_not_said_to_be(place: Place) -> None:
     """No folder can be made below /proc, by nobody."""
     replies = place.script({"architect": [{"error": "auth"}]})

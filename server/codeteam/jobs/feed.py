@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from codeteam.domain.errors import CodeteamError
@@ -10,6 +11,7 @@ from codeteam.domain.events import END, Event, Noted
 from codeteam.domain.task import Task
 from codeteam.jobs.history import History
 
+log = logging.getLogger(__name__)
 NOT_KEPT = "This job is not being kept in the history."
 """How the note begins that says so."""
 
@@ -70,7 +72,7 @@ class Feed:
             self._show(*batch)
 
     async def _remember(self, batch: list[Event] | None) -> None:
-        """Write to the history; when that fails the job goes on without, for losing the work would be worse."""
+        """Write to the history; however that fails, the job goes on without, for its events are waited for."""
         if self._history is None:
             return
         try:
@@ -79,8 +81,14 @@ class Feed:
             else:
                 await asyncio.to_thread(self._history.append, self.task.job, batch)
         except CodeteamError as error:
-            self._history = None
-            self._show(Noted(f"{NOT_KEPT} {error}"))
+            self._go_on_without(str(error))
+        except Exception as error:
+            log.exception("job %a cannot be kept", self.task.job)
+            self._go_on_without(f"{type(error).__name__}: {error}"[:300])
+
+    def _go_on_without(self, reason: str) -> None:
+        self._history = None
+        self._show(Noted(f"{NOT_KEPT} {reason}"))
 
     def _show(self, *events: Event) -> None:
         self._shown.extend(events)

@@ -98,8 +98,8 @@ class History:
                     task.job,
                     self._clock(),
                     task.intent.value,
-                    workspace,
-                    title_of(task),
+                    _storable(workspace),
+                    _storable(title_of(task)),
                     owner.pid,
                     owner.started,
                     VERSION,
@@ -122,12 +122,13 @@ class History:
         with self._transaction(write=False) as connection:
             rows = connection.execute(
                 f"{LINES} {wanted} ORDER BY created DESC, id LIMIT ?",
-                (*(workspaces or ()), limit),
+                (*map(_storable, workspaces or ()), limit),
             ).fetchall()
         return tuple(line_of(row) for row in rows)
 
     def job(self, name: str) -> StoredJob:
         """One job by its id or the beginning of it; raises BadInput when there is none, or more than one."""
+        name = _storable(name)
         with self._transaction(write=False) as connection:
             rows = connection.execute(f"{LINES} WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)).fetchall()
             if not rows or not name:
@@ -275,7 +276,7 @@ def _without_password(task: Task) -> Task:
 
 
 def _storable(text: str) -> str:
-    """SQLite stores UTF-8 alone; a lone surrogate, which JSON allows, would be refused."""
+    """SQLite stores UTF-8 alone; a lone surrogate, as in JSON or in a path that is no UTF-8, would be refused."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

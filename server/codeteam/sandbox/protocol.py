@@ -127,6 +127,8 @@ def check_path(path: str) -> None:
     parts = path.split("/")
     if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"not a path inside the work folder: {path!r}")
+    if any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise ValueError(f"not a path in UTF-8: {path!r}")
     if max(len(part.encode()) for part in parts) > 255 or len(path.encode()) > 2000:
         raise ValueError(f"a path that is too long: {path[:80]!r}…")
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pathspec import GitIgnoreSpec
 
-from codeteam.workspace.reading import inside, is_plain, mode, read_text
+from codeteam.workspace.reading import inside, is_plain, is_utf8, mode, read_text
 from codeteam.workspace.secret_looking import secret_by_content, secret_by_name
 
 FILE_LIMIT = 400_000
@@ -183,7 +183,7 @@ class Folder:
         return real if target == path or self._shown(target) else None
 
     def _shown(self, path: str) -> bool:
-        if not is_plain(path) or not _encodable(path) or secret_by_name(path):
+        if not is_plain(path) or not is_utf8(path) or secret_by_name(path):
             return False
         parent, _, name = path.rpartition("/")
         return len(name) <= _LONGEST_NAME and not self._hidden_folder(parent) and not self._ignored(path, path)
@@ -302,11 +302,3 @@ def _last_star(tokens: Sequence[str]) -> int:
 
 def _stars(pattern: str) -> int:
     return sum(token[0] == "*" for token in _TOKEN.findall(pattern))
-
-
-def _encodable(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

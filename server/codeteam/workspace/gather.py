@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from codeteam.domain.errors import BadInput
 from codeteam.domain.languages import TONGUES, language_for
 from codeteam.domain.settings import Settings
 from codeteam.domain.source import SourceFile, Span
@@ -21,7 +22,7 @@ from codeteam.workspace.imports import Import, Resolver, needed_files
 from codeteam.workspace.manifests import declared, manifests
 from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
-from codeteam.workspace.reading import is_plain, lines_of
+from codeteam.workspace.reading import is_plain, is_utf8, lines_of
 from codeteam.workspace.rust_crates import crate_files
 from codeteam.workspace.withheld import left_out, told
 
@@ -50,7 +51,7 @@ def gather_task(
     config: Path | None = None,
     open_buffers: Mapping[str, str] | None = None,
 ) -> Task:
-    """The task for a request; never raises and takes a few seconds at worst, whatever the workspace is like.
+    """The task for a request; takes a few seconds at worst, whatever the workspace is like.
 
     Args:
         root: the workspace; None when there is none.
@@ -64,8 +65,14 @@ def gather_task(
         config: folder with the user's `prompts/`, see `configuration.config_folder`; None to leave them out.
         home: looked into for `prompts/` when `config` is not given.
         open_buffers: unsaved texts by path relative to `root`; they win over the disk.
+
+    Raises:
+        BadInput: the document's name is no UTF-8, so that neither a model nor a sandbox could be given it.
     """
     where, relative = place(root, path)
+    if not is_utf8(relative):
+        shown = relative.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise BadInput(f"The name of the file {shown} is not UTF-8.", "Rename it, or its folder.")
     alone = where is not None and (root is None or not _same(where, root))
     buffers = {name: buffer for name, buffer in (open_buffers or {}).items() if is_plain(name)} if not alone else {}
     document = SourceFile(relative, text) if relative else None

@@ -73,6 +73,15 @@ def is_plain(path: str) -> bool:
     return all(part not in ("", ".", "..") for part in path.split("/"))
 
 
+def is_utf8(path: str) -> bool:
+    """Whether a path can be written in UTF-8; file systems have names that are other bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def lines_of(text: str) -> list[str]:
     """Lines without their ends, counted as editors and Python count them: form feeds and U+2028 end no line."""
     return re.split(r"\r\n|\n|\r", text)
