@@ -11,6 +11,7 @@ import pytest
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.questions import Answer, Ask, Consent, Install, Question
+from codeteam.domain.settings import NewPackages
 from codeteam.sandbox import known
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
@@ -18,6 +19,7 @@ from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
 from codeteam.sandbox.languages import mypy, ruff
 from codeteam.sandbox.local import LocalSandbox
+from codeteam.team.newcomers import admitted, package_name
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.index import environment, index, packages
 from tests.sandbox.running import python
@@ -293,6 +295,33 @@ async def test_what_is_easily_mistaken_is_told_and_can_be_had(offline_sandbox: D
     [missing] = await offline_sandbox.look_up(("reqeusts",))
     assert missing.kind == ""
     assert "no package of this name on the index. Did you mean requests?" in missing.message
+
+
+@pytest.mark.parametrize(
+    "line", ["requestz", "requestz ~= 1.0", "requestz <3", "requestz [socks]", "Requestz ; python_version > '3'"]
+)
+async def test_a_doubt_is_told_however_the_line_is_spelt(
+    offline_sandbox: DockerSandbox | LocalSandbox, tmp_path: Path, line: str
+) -> None:
+    asked: list[str] = []
+
+    async def ask(question: Question, _: object) -> Answer:
+        assert isinstance(question, Install)
+        asked.append(question.text)
+        return Consent(True)
+
+    for number, asking in enumerate(((), (ask,))):
+        looked_at = await admitted(
+            {package_name(line): line},
+            declared=frozenset(),
+            policy=NewPackages.ASK,
+            consents=Consents(tmp_path / f"{number}.json", *asking),
+            sandbox=offline_sandbox,
+            language="python",
+            index="pypi",
+        )
+        assert [doubt.kind for doubt in looked_at.doubts] == ([] if asking else ["mistaken"])
+    assert "Did you mean requests?" in asked[0]
 
 
 async def test_a_yes_is_remembered_and_a_no_holds_for_the_job(tmp_path: Path) -> None:

@@ -7,9 +7,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult, TestReport
@@ -17,7 +14,6 @@ from codeteam.domain.findings import Finding
 from codeteam.domain.languages import is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
-from codeteam.sandbox import npm
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES, REPORT
@@ -26,7 +22,7 @@ from codeteam.team import linters, node_examples, python_code, reports
 from codeteam.team.code import code_of
 from codeteam.team.crew import Record
 from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, Examples, acceptance_test, read_examples
-from codeteam.team.newcomers import admitted
+from codeteam.team.newcomers import admitted, package_name
 from codeteam.team.turned import deception, turned, turned_examples
 
 _TOLD = 32_768
@@ -385,15 +381,6 @@ def examples_of(task: Task) -> Examples:
         return node_examples.read_node_examples(task.requirement)
     found = read_examples(task.requirement)
     return Examples((), (*found.left_out, *(example.text for example in found.run)))
-
-
-def package_name(requirement: str) -> str:
-    """The normalised name of a requirement line, of Python or of npm; the line itself when it is none."""
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        match = npm.NAMED.fullmatch(requirement.strip())
-        return match["name"] if match else requirement
 
 
 def _breakdown(run: RunResult) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from codeteam.domain.settings import NewPackages
+from codeteam.sandbox import npm
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import DependencyProblem, Sandbox
 
@@ -33,7 +37,7 @@ async def admitted(
 ) -> Admitted:
     """Ask about the packages of a plan that neither workspace nor user has named before.
 
-    `lines` are the plan's requirement lines by the package's name, `declared` the names that the workspace has.
+    `lines` are the plan's requirement lines by `package_name`, `declared` the names that the workspace has.
     """
     trusted = declared | consents.granted(index)
     new = [name for name in lines if name not in trusted]
@@ -66,9 +70,16 @@ def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str]) -> d
     """What was found wrong, by the package it is about; an index may have its own form of the line."""
     found: dict[str, DependencyProblem] = {}
     for problem in doubts:
-        for name, line in lines.items():
-            if problem.requirement in (line, name) or problem.requirement.startswith(
-                (f"{name}@", f"{name}=", f"{name}>")
-            ):
-                found.setdefault(name, problem)
+        name = package_name(problem.requirement)
+        if name in lines:
+            found.setdefault(name, problem)
     return found
+
+
+def package_name(requirement: str) -> str:
+    """The normalised name of a requirement line, of Python or of npm; the line itself when it is none."""
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        match = npm.NAMED.fullmatch(requirement.strip())
+        return match["name"] if match else requirement

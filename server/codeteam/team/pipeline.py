@@ -20,8 +20,8 @@ from codeteam.team import checks
 from codeteam.team.bench import Bench, Verdict, tally
 from codeteam.team.code import code_of
 from codeteam.team.crew import default_plan
-from codeteam.team.executor import package_name
 from codeteam.team.gates import judge, judge_tests
+from codeteam.team.newcomers import package_name
 from codeteam.team.stall import Progress
 from codeteam.team.testing import begin_tests
 
