@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -77,8 +78,14 @@ def _source(name: str, trap: Path) -> bytes:
 
 
 @contextmanager
-def index(content: Mapping[str, list[tuple[str, bytes]]], dates: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Serve the packages; the address of the index. With `dates`, it says when each version was uploaded."""
+def index(
+    content: Mapping[str, list[tuple[str, bytes]]], dates: Mapping[str, str] | None = None, *, password: str = ""
+) -> Iterator[str]:
+    """Serve the packages; the address of the index. With `dates`, it says when each version was uploaded.
+
+    With a password, it serves only who is "user" and gives it.
+    """
+    wanted = "Basic " + base64.b64encode(f"user:{password}".encode()).decode()
     flat = {name: blob for files in content.values() for name, blob in files}
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,7 +94,11 @@ def index(content: Mapping[str, list[tuple[str, bytes]]], dates: Mapping[str, st
 
         def do_GET(self) -> None:
             kind, _, name = self.path.strip("/").partition("/")
-            if kind == "simple" and name in content and dates is not None:
+            if password and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="packages"')
+                self.end_headers()
+            elif kind == "simple" and name in content and dates is not None:
                 files = [
                     {
                         "filename": file,

@@ -197,7 +197,10 @@ class Resolver:
             _raise_for(code, text)
 
     async def _uv(self, folder: Path, *arguments: str, quiet: bool = True) -> tuple[int, str]:
-        """Run uv where no configuration of a workspace is found; its exit code and what it said."""
+        """Run uv where no configuration but the user's own is found; its exit code and what it said."""
+        # uv looks for one in the folders above too, and others may write where temporary files are.
+        (folder / "uv.toml").touch()
+        (folder / "pyproject.toml").write_text("[tool.uv]\n", "utf-8")
         process = await asyncio.create_subprocess_exec(
             uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never",
             *(("--quiet",) if quiet else ()), "--python", sys.executable,

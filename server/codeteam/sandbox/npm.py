@@ -26,7 +26,8 @@ from codeteam.sandbox.scratch import scratch
 
 TIMEOUT = 600
 """Seconds for one call of npm."""
-QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--no-workspaces")
+"""Without workspaces, for npm would look for one in the folders above, and others may write there."""
 _NAME = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
 NAMED = re.compile(rf"(?P<name>{_NAME})\s*@?\s*(?P<range>[\w.^~<>=|*+ -]{{0,100}})")
 """A requirement line: `name`, `name@range`, `name range`."""
@@ -156,7 +157,7 @@ class Npm:
                     entry.rename(folder / entry.name)
 
     async def _npm(self, place: Path, *arguments: str) -> tuple[int, str]:
-        """Run npm where no configuration of a workspace is found; its exit code and what it said."""
+        """Run npm where no configuration but the user's own is found; its exit code and what it said."""
         program = await self._program()
         process = await asyncio.create_subprocess_exec(
             *program, *arguments, *QUIET, "--no-color",
