@@ -14,7 +14,7 @@ from codeteam.domain.questions import Answer, Ask, Consent, Install, Question
 from codeteam.domain.settings import NewPackages
 from codeteam.sandbox import known
 from codeteam.sandbox.consents import Consents
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check
+from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, without_places
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
 from codeteam.sandbox.languages import mypy, ruff
@@ -140,6 +140,9 @@ HOSTILE = (
     "plain\n-r /etc/passwd",
     "plain; import os",
     "plain $(id)",
+    "plain===1.0",
+    "plain===1.0#x",
+    "plain; os_name === 'x'",
     "x" * 500,
     "",
     "   ",
@@ -158,6 +161,20 @@ def test_hostile_lines_never_reach_the_installer() -> None:
     assert problems == ()
     assert good == ("b; python_version > '3'".replace("'", '"'), "plain-package[extra]<2,>=1")
     assert len(check([f"p{n}" for n in range(150)])[1]) == 1
+
+
+async def test_a_line_that_uv_cannot_read_is_a_finding(tmp_path: Path) -> None:
+    with index(packages(tmp_path / "trap")) as address:
+        resolver = Resolver(cache=tmp_path / "cache", environ=environment(address, tmp_path))
+        problems = await resolver.lock(("plain", "plain===1.0#x"), Target("3.11.7"))
+    assert isinstance(problems, tuple)
+    assert "plain===1.0#x" in [problem.requirement for problem in problems]
+    assert "uv can read" in problems[0].message
+
+
+def test_words_of_tools_are_told_without_places() -> None:
+    said = "reading /tmp/x-1/lock.txt and `C:\\Users\\x\\a` of https://user:key@host/simple failed: and/or 1/2"
+    assert without_places(said) == "reading a file and `a file` of the index failed: and/or 1/2"
 
 
 async def test_an_index_that_cannot_be_reached(tmp_path: Path) -> None:

@@ -141,17 +141,21 @@ async def test_what_npm_does_not_have_is_a_finding(sandbox: Sandbox) -> None:
     for line, words in (
         ("surely-invented-package-of-codeteam", "no package of this name"),
         ("escape-string-regexp@^999", "no such version"),
+        ("favicon.ico", "npm cannot read this name"),
     ):
         problems = await sandbox.prepare((line,), "javascript")
         assert isinstance(problems, tuple)
         assert [problem.requirement.partition("@")[0] for problem in problems] == [line.partition("@")[0]]
         assert words in problems[0].message
+        assert "/" not in problems[0].message
 
 
 @pytest.mark.parametrize(
     "line",
     ["file:../x", "x@file:../x", "git+https://127.0.0.1/x.git", "x@https://127.0.0.1/x.tgz", "x@npm:y@1", "../x",
-     "--registry=x", "user/repository", "x@github:a/b", "X y\nz", "x@1;rm", "fs", "path@1", "a" * 300],
+     "--registry=x", "user/repository", "x@github:a/b", "X y\nz", "x@1;rm", "fs",
+     "x@..", "x@.", "x ..", "x@y.tgz", "x@1.0.0-y.tgz", "x@1.0.0-y.TAR", "x@1.tar.gz", "x@-1", "x@^^^", "x@1..2",
+     "x@a b", "path@1", "a" * 300],
 )  # fmt: skip
 def test_only_names_and_ranges_are_taken(line: str) -> None:
     good, problems = npm.check((line, "zod@^3"))

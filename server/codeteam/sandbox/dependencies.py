@@ -94,6 +94,8 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
             message = "This is not a package name with versions; options, paths and addresses are not taken."
         elif requirement.url:
             message = "Packages come from the index alone, not from an address."
+        elif "===" in line:
+            message = "Versions that are compared as text (===) are not taken; use ==."
         elif requirement.name in sys.stdlib_module_names:
             message = "This module is part of Python's standard library; it must not be installed."
         else:
@@ -168,6 +170,8 @@ class Resolver:
                 free |= undated
             if code == 1:
                 return problems_of(text, requirements)
+            if code != 0 and (unread := _unread(text, requirements)):
+                return unread
             if code != 0 and (before := _read(earlier)):
                 return Lock.of(before, target)
             _raise_for(code, text)
@@ -240,9 +244,24 @@ def problems_of(text: str, requirements: tuple[str, ...]) -> tuple[DependencyPro
             found.append(DependencyProblem(line, "There is no wheel for this platform; nothing is built from source."))
     if found:
         return tuple(found)
-    cause = re.sub(r"^.*?cause: ", "", flat)[:600]
+    cause = without_places(re.sub(r"^.*?cause: ", "", flat))[:600]
     named = [line for line in requirements if re.search(rf"\b{re.escape(Requirement(line).name)}\b", flat)]
     return tuple(DependencyProblem(line, f"Cannot be met together: {cause}") for line in named or requirements)
+
+
+def _unread(text: str, requirements: tuple[str, ...]) -> tuple[DependencyProblem, ...]:
+    """Lines that uv cannot parse, which is stricter than `check` in some corners."""
+    if "Couldn't parse requirement" not in text:
+        return ()
+    said = "This is not a package name with versions that uv can read."
+    return tuple(
+        DependencyProblem(line, said) for line in [line for line in requirements if line in text] or requirements
+    )
+
+
+def without_places(text: str) -> str:
+    """What a tool said, without addresses, which may hold keys, and without paths of this machine."""
+    return re.sub(r"""(?<![\w.:/])(?:/|[A-Za-z]:\\)[^\s'"`]*""", "a file", re.sub(r"\w+://\S+", "the index", text))
 
 
 def _read(path: Path, youngest: float = 0) -> str:
@@ -271,7 +290,7 @@ def _raise_for(code: int, text: str) -> None:
         raise SandboxUnavailable("The disk is full: packages could not be fetched.", "Free some space.", "disk_full")
     reasons = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line.removeprefix("cause: ") for line in reasons if line.startswith("cause: ")]
-    words = re.sub(r"https?://\S+", "the index", (causes or reasons or ["uv failed"])[-1])
+    words = without_places((causes or reasons or ["uv failed"])[-1])
     raise SandboxUnavailable(
         f"Packages could not be fetched: {words}",
         "Check the network, and the index that uv is configured for; packages that were used before still work.",

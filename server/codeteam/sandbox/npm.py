@@ -18,7 +18,16 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, MOST_REQUIREMENTS, TOO_YOUNG, Lock, Resolver, Target
+from codeteam.sandbox.dependencies import (
+    FRESH,
+    LONGEST_LINE,
+    MOST_REQUIREMENTS,
+    TOO_YOUNG,
+    Lock,
+    Resolver,
+    Target,
+    without_places,
+)
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.known import meant
 from codeteam.sandbox.locks import locked
@@ -31,6 +40,12 @@ QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", 
 _NAME = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
 NAMED = re.compile(rf"(?P<name>{_NAME})\s*@?\s*(?P<range>[\w.^~<>=|*+ -]{{0,100}})")
 """A requirement line: `name`, `name@range`, `name range`."""
+_VERSION = r"(?:\^|~>?|[<>]=?|=)?\s*v?(?:\d+|[xX*])(?:\.(?:\d+|[xX*])){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+_SOME = rf"{_VERSION}(?:\s+(?:-\s+)?{_VERSION})*"
+_RANGE = re.compile(rf"[A-Za-z][\w-]*|{_SOME}(?:\s*\|\|\s*{_SOME})*", re.ASCII)
+"""Versions, or the name of one that the index keeps, such as `next`; anything else npm would take for a path."""
+_ARCHIVE = re.compile(r"\.(?:tgz|tar|tar\.gz)$", re.IGNORECASE)
+"""What npm takes for a file, whatever stands before it."""
 _OWN = frozenset(
     {"assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram", "dns",
      "domain", "events", "fs", "http", "http2", "https", "inspector", "module", "net", "os", "path", "perf_hooks",
@@ -72,14 +87,15 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
     problems: list[DependencyProblem] = []
     for line in lines[:MOST_REQUIREMENTS]:
         match = NAMED.fullmatch(line.strip()) if len(line) <= LONGEST_LINE else None
-        if match is None:
+        wanted = (match["range"].strip() or "*") if match else ""
+        if match is None or _ARCHIVE.search(wanted) or not _RANGE.fullmatch(wanted):
             said = "This is not a package name with a version range; paths, addresses and aliases are not taken."
             problems.append(DependencyProblem(line[:LONGEST_LINE], said))
         elif match["name"] in _OWN:
             said = "This module is part of Node itself; it must not be installed."
             problems.append(DependencyProblem(line, said))
         else:
-            good.setdefault(match["name"], match["range"].strip() or "*")
+            good.setdefault(match["name"], wanted)
     too_many = f"More than {MOST_REQUIREMENTS} requirements."
     problems += [DependencyProblem(line[:LONGEST_LINE], too_many) for line in lines[MOST_REQUIREMENTS:][:1]]
     return tuple(sorted(f"{name}@{wanted}" for name, wanted in good.items())), tuple(problems)
@@ -218,6 +234,11 @@ def problems_of(said: str, requirements: tuple[str, ...]) -> tuple[DependencyPro
         told = (line.removeprefix("npm error").strip() for line in said.splitlines() if " root project" in line)
         cause = "; ".join(told)[:600] or match[1]
         return tuple(DependencyProblem(line, f"Cannot be met together: {cause}") for line in requirements)
+    if match := re.search(rf'code EINVALID(?:TAG|PACKAGE)NAME\b.*?"({_NAME})[@"]', said, re.DOTALL):
+        return (DependencyProblem(by_name.get(match[1], match[1]), "npm cannot read this name or version range."),)
+    if re.search(r"code (?:EINVALID(?:TAG|PACKAGE)NAME|EUNSUPPORTEDPROTOCOL)\b|enoent ENOENT: .*, (?:open|stat)", said):
+        needs = "npm cannot read what this is, or what it needs: packages come from the index alone."
+        return tuple(DependencyProblem(line, needs) for line in requirements)
     return ()
 
 
@@ -225,9 +246,11 @@ def _unavailable(said: str) -> SandboxUnavailable:
     if "enospc" in said.lower() or "no space left" in said.lower():
         return SandboxUnavailable("The disk is full: packages could not be fetched.", "Free some space.", "disk_full")
     lines = [line.removeprefix("npm error").strip() for line in said.splitlines() if line.startswith("npm error")]
-    told = next((line for line in lines if " " in line and not line.startswith(("code ", "syscall "))), "npm failed")
-    words = re.sub(r"https?://\S+", "the index", told)
+    told = next(
+        (line for line in lines if " " in line and not line.startswith(("code ", "errno ", "path ", "syscall "))),
+        "npm failed",
+    )
     return SandboxUnavailable(
-        f"Packages could not be fetched: {words[:300]}",
+        f"Packages could not be fetched: {without_places(told)[:300]}",
         "Check the network, and the registry that .npmrc names; packages that were used before still work.",
     )
