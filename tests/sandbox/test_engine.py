@@ -103,6 +103,27 @@ async def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
     await sandbox.aclose()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "user:geheim@127.0.0.1:1",
+        "user:ge heim@127.0.0.1:1",
+        "http://user:ge/heim@127.0.0.1:1",
+        "tcp://user:x@geheim@127.0.0.1:1",
+        "weird://geheim:x@127.0.0.1",
+        "ssh://user:geheim@127.0.0.1:1",
+    ],
+)
+async def test_a_password_in_an_engines_address_is_not_told(tmp_path: Path, address: str) -> None:
+    sandbox = DockerSandbox(cache=tmp_path, environ={"DOCKER_HOST": address})
+    with pytest.raises(SandboxUnavailable) as caught:
+        await sandbox.prepare(("plain",))
+    assert caught.value.hint.endswith(": unset DOCKER_HOST")
+    assert "127.0.0.1" in caught.value.message
+    assert "heim" not in str(caught.value)
+    await sandbox.aclose()
+
+
 async def test_an_engine_that_does_not_answer(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

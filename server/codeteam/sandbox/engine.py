@@ -46,6 +46,7 @@ _REASONS: dict[int | None, str] = {
     errno.ETIMEDOUT: "it was silent too long",
 }
 """In words, why a call did not come through."""
+_NO_ADDRESS = "that is no address of an engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,10 @@ def _connect(environ: Mapping[str, str]) -> docker.APIClient:
             settings["base_url"] = context.Host
             if context.TLSConfig:
                 settings["tls"] = context.TLSConfig
-    return _Client(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
+    try:
+        return _Client(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
+    except ValueError:  # from below the SDK, of a port that is no number, in words that repeat the address
+        raise docker.errors.DockerException("Invalid bind address") from None
 
 
 class _Client(docker.APIClient):
@@ -313,8 +317,9 @@ def _reason(error: BaseException | None) -> str:
         if isinstance(error, OSError) and error.errno is not None:
             words = _REASONS.get(error.errno) or (error.strerror or "").lower()
         elif isinstance(error, docker.errors.DockerException) and error.__cause__ is None:
-            # the SDK's own words, such as of a wrong address, which may hold a password
-            words = re.sub(r"//[^/@\s]*@", "//", _first_line(str(error))).rstrip(".")
+            # the SDK's own words, but not of an address, which may hold a password
+            said = _first_line(str(error)).rstrip(".")
+            words = _NO_ADDRESS if said.startswith("Invalid bind") else re.sub(r"(\w*://)?\S*@", r"\1", said)
         error = error.__cause__ or error.__context__
     return words
 
