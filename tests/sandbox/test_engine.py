@@ -14,6 +14,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,35 @@ def test_owners() -> None:
     elsewhere = owner.Owner("another", here.boot, here.namespace, 1, "1")
     assert owner.is_alive(elsewhere.label) is None
     assert owner.is_alive("nonsense") is None
+
+
+async def test_what_nobody_can_be_asked_about_is_left_as_long_as_a_run_may_take(
+    docker: DockerSandbox, engine: Engine
+) -> None:
+    """The owner is of another machine that uses the same engine."""
+    found = await image.find(engine)
+    assert found is not None
+    elsewhere = owner.Owner("another", "boot", "namespace", 1, "1").label
+
+    async def leave(age: timedelta) -> str:
+        labels = {
+            container.LABEL: "1",
+            container.OWNER: elsewhere,
+            container.CREATED: (datetime.now(UTC) - age).isoformat(timespec="seconds"),
+        }
+        made = await engine.call(
+            lambda api: api.create_container(found.id, ["true"], name=container.new_name(), labels=labels)
+        )
+        return str(made["Id"])
+
+    running, abandoned = await leave(timedelta(days=6.9)), await leave(timedelta(days=9))
+    try:
+        await docker.prune()
+        there = await engine.call(lambda api: [facts["Id"] for facts in api.containers(all=True)])
+        assert running in there
+        assert abandoned not in there
+    finally:
+        await container.remove(engine, running)
 
 
 async def test_prune_takes_what_the_dead_left_and_nothing_else(docker: DockerSandbox, engine: Engine) -> None:

@@ -11,10 +11,11 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container, owner, volumes
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
+from codeteam.sandbox.protocol import LONGEST
 from codeteam.sandbox.volumes import Parcel, Volumes
 
-UNKNOWN_FOR = timedelta(days=1)
-"""After this long, what an owner left of whom nothing can be known is taken for abandoned."""
+UNKNOWN_FOR = timedelta(seconds=LONGEST) + timedelta(days=1)
+"""After this long, what an owner left of whom nothing can be known is taken for abandoned: no run takes so long."""
 
 
 @dataclass(frozen=True, slots=True)
