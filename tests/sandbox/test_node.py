@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.team import linters, reports
+from tests.cli.command import ARCHITECT, Place
+from tests.sandbox.index import environment, index, wheel
 
 SCRIPT = LANGUAGES["javascript"]
 TYPED = LANGUAGES["typescript"]
@@ -161,3 +165,23 @@ def test_only_names_and_ranges_are_taken(line: str) -> None:
     good, problems = npm.check((line, "zod@^3"))
     assert good == ("zod@^3",)
     assert [type(problem) for problem in problems] == [DependencyProblem]
+
+
+def test_a_machine_that_no_node_fits_is_told_what_to_do(tmp_path: Path) -> None:
+    """The index has the version that is locked, for another system alone."""
+    lock = files("codeteam.sandbox").joinpath("toolchains", "node.lock").read_text("utf-8")
+    name, _, version = lock.partition(" ")[0].partition("==")
+    elsewhere = wheel(name.replace("-", "_"), version, {}, tag="py3-none-win_amd64")
+    replies = {"architect": [ARCHITECT.replace("slug.py", "slug.js")]}
+    with index({name: [elsewhere]}) as address:
+        settings = {key: value for key, value in environment(address, tmp_path).items() if key.startswith("UV_")}
+        place = Place(tmp_path, {**settings, "CODETEAM_CACHE": str(tmp_path / "cache")})
+        script = place.script(replies)
+        done = place.run(
+            *("run", "Slugs", "--language", "javascript", "--sandbox", "local", "--json", "--model", script)
+        )
+    assert done.code == 3, done.err
+    error = done.json["error"]
+    assert error["kind"] == "toolchain_missing"
+    assert "no toolchain `node` for this platform" in error["message"]
+    assert "`codeteam sandbox build`" in error["hint"]
