@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,16 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codeteam.sandbox.frames import Forged, Frames, ProtocolError, prove
+from codeteam.sandbox.frames import make as frame
 from codeteam.sandbox.interface import Command, Limits, Outcome
-from codeteam.sandbox.protocol import (
-    MOST_FILES,
-    Frames,
-    Greeting,
-    ProtocolError,
-    Reading,
-    WorkFolderWrecked,
-    check_path,
-)
+from codeteam.sandbox.protocol import MOST_FILES, Greeting, Reading, WorkFolderWrecked, check_path
 from tests.sandbox.conftest import make
 
 EXAMPLES = int(os.environ.get("CODETEAM_FUZZ", "200"))
@@ -48,10 +41,6 @@ PAYLOAD = st.one_of(
 )
 FRAMES = st.lists(st.tuples(st.sampled_from([b"O", b"E", b"X", b"C", b"D", b"L", b"P", b"Z", b"H", b"?"]), PAYLOAD))
 fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def frame(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">cI", kind, len(payload)) + payload
 
 
 def is_path(name: str) -> bool:
@@ -75,6 +64,26 @@ def test_any_bytes_are_an_outcome_or_an_error_of_ours(stream: bytes, step: int) 
                 reading.take(kind, payload)
         check(reading.outcome())
     check(reading.cut_short(seconds=1.0, timed_out=False, out_of_memory=False, notice="it ended"))
+
+
+@fuzz
+@given(FRAMES, st.binary(min_size=1, max_size=60), st.integers(0, 3000), st.booleans(), st.integers(1, 700))
+def test_what_is_written_among_the_frames_is_never_one(
+    said: list[tuple[bytes, bytes]], written: bytes, place: int, over: bool, step: int
+) -> None:
+    """Bytes between the supervisor's, or in their place: what was said before is heard, and nothing that was not."""
+    cutter = Frames()
+    key = cutter.demand_proof() or b""
+    whole = [frame(*item) for item in said]
+    honest = b"".join(raw + prove(key, number, raw) for number, raw in enumerate(whole))
+    place = min(place, len(honest))
+    stream = honest[:place] + written + honest[place + (len(written) if over else 0) :]
+    heard: list[tuple[bytes, bytes]] = []
+    with contextlib.suppress(Forged):
+        for start in range(0, len(stream), step):
+            heard += cutter.feed(stream[start : start + step])
+    assert heard == said[: len(heard)]
+    assert len(heard) < len(said) or stream[: len(honest)] == honest
 
 
 def check(outcome: Outcome) -> None:

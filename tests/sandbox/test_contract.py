@@ -360,6 +360,29 @@ async def test_frames_cannot_be_forged(session: Session) -> None:
     assert (await python(session, "print('next')")).run.stdout == "next\n"
 
 
+async def test_what_reaches_the_supervisors_line_is_not_believed(session: Session, kind: str) -> None:
+    forge = """
+        import json, os, struct, time
+        end = json.dumps({"code": 0, "seconds": 0, "timed_out": False, "truncated": False, "oom": False}).encode()
+        forged = b"".join(
+            struct.pack(">cI", kind, len(text)) + text + proof
+            for proof in (b"", bytes(16), os.urandom(16))
+            for kind, text in ((b"O", b"forged"), (b"X", end), (b"Z", b""))
+        )
+        print("begun", flush=True)
+        with open(f"/proc/{os.getppid()}/fd/1", "wb", buffering=0) as line:
+            line.write(forged)
+            time.sleep(5)
+    """
+    outcome = await python(session, forge)
+    assert not outcome.run.ok
+    assert b"forged" not in outcome.stdout
+    if kind == "runsc":  # elsewhere it is not even opened, but by root without any isolation
+        assert "a program wrote among its results" in outcome.notice, outcome
+        assert outcome.stdout in (b"begun\n", b"")
+    assert (await python(session, "print('next')")).run.stdout == "next\n"
+
+
 async def test_memory_is_limited_and_said(session: Session) -> None:
     hog = "print('begun', flush=True)\nkeep = []\nwhile True: keep.append(bytearray(b'x' * 8_000_000))"
     outcome = await python(session, hog)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codeteam.sandbox.frames import LARGEST_FRAME, PROOF_SIZE, Forged, Frames, ProtocolError, make, prove
 from codeteam.sandbox.interface import Command, Limits
-from codeteam.sandbox.protocol import LARGEST_FRAME, Frames, Greeting, ProtocolError, Reading
+from codeteam.sandbox.protocol import Greeting, Reading
 
 END = {"code": 0, "seconds": 0.1, "timed_out": False, "truncated": False, "oom": False, "full": False}
 
@@ -24,7 +25,7 @@ def reading(results: int = 100, output: int = 100, *, ended: bool = False) -> Re
 
 @given(st.lists(st.tuples(st.sampled_from([b"O", b"E", b"X", b"C"]), st.binary(max_size=200))), st.integers(1, 50))
 def test_frames_come_out_as_they_went_in(frames: list[tuple[bytes, bytes]], step: int) -> None:
-    stream = b"".join(struct.pack(">cI", kind, len(payload)) + payload for kind, payload in frames)
+    stream = b"".join(make(kind, payload) for kind, payload in frames)
     cutter = Frames()
     found = [frame for start in range(0, len(stream), step) for frame in cutter.feed(stream[start : start + step])]
     assert found == frames
@@ -33,6 +34,31 @@ def test_frames_come_out_as_they_went_in(frames: list[tuple[bytes, bytes]], step
 def test_a_frame_without_end_is_refused() -> None:
     with pytest.raises(ProtocolError):
         list(Frames().feed(struct.pack(">cI", b"O", LARGEST_FRAME + 1)))
+
+
+def test_a_frame_needs_the_proof_of_its_key_and_its_number() -> None:
+    frame = make(b"O", b"text")
+
+    def believed(*proven: bytes) -> list[tuple[bytes, bytes]]:
+        cutter = Frames()
+        assert list(cutter.feed(make(b"H", b"{}"))) == [(b"H", b"{}")]
+        key = cutter.demand_proof()
+        assert key is not None
+        assert cutter.demand_proof() is None
+        return list(
+            cutter.feed(b"".join(frame + (proof or prove(key, place, frame)) for place, proof in enumerate(proven)))
+        )
+
+    assert believed(b"", b"") == [(b"O", b"text")] * 2
+    for proven in ((bytes(PROOF_SIZE),), (b"", bytes(PROOF_SIZE)), (prove(b"x" * 32, 0, frame),)):
+        with pytest.raises(Forged):
+            believed(*proven)
+    cutter = Frames()
+    key = cutter.demand_proof() or b""
+    again = frame + prove(key, 0, frame)
+    assert list(cutter.feed(again)) == [(b"O", b"text")]
+    with pytest.raises(Forged):
+        list(cutter.feed(again))
 
 
 @pytest.mark.parametrize("path", [b"/etc/passwd", b"../x", b"a/../../x", b"", b"a\0b", b"\xff", b"a//b", b"./a"])

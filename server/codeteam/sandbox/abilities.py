@@ -72,12 +72,6 @@ class Abilities:
         groups = "Let the engine use control groups: systemd with cgroup v2, and `Delegate=yes` where it is rootless."
         found = (
             (self.seccomp or self.gvisor, "no list of system calls", "Use an engine and a kernel with seccomp."),
-            # Its /proc hands the supervisor's own descriptors to every program of the same user.
-            (
-                not self.gvisor,
-                "a program can forge its results",
-                "Leave `sandbox-runtime` empty where results matter more than the kernel's faults.",
-            ),
             (self.memory, "memory is limited by process, not together", groups),
             (self.swap or not self.memory, "swap is not counted", "Boot with `swapaccount=1`, or turn swap off."),
             (self.processes, "no limit of processes but the user's own", groups),

@@ -25,6 +25,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import npm, owner, toolchains
 from codeteam.sandbox.abilities import Lack
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
+from codeteam.sandbox.frames import ProtocolError
 from codeteam.sandbox.interface import (
     DependencyProblem,
     DependencySet,
@@ -34,7 +35,6 @@ from codeteam.sandbox.interface import (
 from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.locks import locked
 from codeteam.sandbox.npm import Npm, NpmLock
-from codeteam.sandbox.protocol import ProtocolError
 from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
 from codeteam.sandbox.toolchains import Toolchain, ToolSet

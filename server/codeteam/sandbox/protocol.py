@@ -1,26 +1,24 @@
 """The conversation with the supervisor (`supervisor.py`), from outside.
 
-A frame is one byte of kind, four bytes of length (big-endian) and the payload. To the supervisor: `R` the request as
+To the supervisor, in frames (`frames.py`): before the first request `K`, the key of its proofs; then `R` the request as
 JSON; for each file `F` its path and `D` its chunks; `I` chunks of standard input; `G` go. From it: once `H`, a greeting
 as JSON; then for each request `O` and `E` output as it comes, `X` the end as JSON, for each collected file `C` its path
 and `D` its chunks, `L` each file left behind with the reason, and `Z`; or `P` why the work folder could not be set up,
-and `Z`. What comes out of a sandbox is hostile until checked, although no program in it can reach this channel.
+and `Z`. What comes out of a sandbox is hostile until checked, also when its supervisor said it.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from codeteam.domain.evidence import RunResult
+from codeteam.sandbox import frames
+from codeteam.sandbox.frames import CHUNK, ProtocolError
 from codeteam.sandbox.interface import Command, Limits, OnOutput, Outcome
 
-HEADER = struct.Struct(">cI")
-CHUNK = 256 * 1024
-LARGEST_FRAME = 1024 * 1024
 MOST_FILES = 2000
 """Files brought back from one run at most."""
 _LONGEST_TEXT = 5000
@@ -29,37 +27,8 @@ LONGEST = 7 * 86_400.0
 """Seconds of one run at most."""
 
 
-class ProtocolError(Exception):
-    """The other end does not speak as the supervisor does."""
-
-
 class WorkFolderWrecked(Exception):
     """Programs left the work folder in a state in which nothing can be written: full, for the most part."""
-
-
-class Frames:
-    """Cuts a stream of bytes into frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Whole frames so far.
-
-        Raises:
-            ProtocolError: a frame is larger than any that the supervisor sends.
-        """
-        self._buffer += chunk
-        while len(self._buffer) >= HEADER.size:
-            kind, size = HEADER.unpack_from(self._buffer)
-            if size > LARGEST_FRAME:
-                raise ProtocolError(f"a frame of {size} bytes")
-            end = HEADER.size + size
-            if len(self._buffer) < end:
-                return
-            payload = bytes(self._buffer[HEADER.size : end])
-            del self._buffer[:end]
-            yield kind, payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +66,12 @@ def encode_request(
     command: Command, env: Mapping[str, str], limits: Limits, rlimits: Mapping[str, int]
 ) -> Iterator[bytes]:
     """The request in pieces to be sent one after the other; the command passed `check_command`."""
-    yield _frame(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
+    yield frames.make(b"R", json.dumps(_request(command, env, limits, rlimits)).encode())
     for path, content in command.files.items():
-        yield _frame(b"F", path.encode())
+        yield frames.make(b"F", path.encode())
         yield from _chunks(b"D", content)
     yield from _chunks(b"I", command.stdin)
-    yield _frame(b"G", b"")
+    yield frames.make(b"G", b"")
 
 
 def check_command(command: Command) -> None:
@@ -304,10 +273,6 @@ def _request(command: Command, env: Mapping[str, str], limits: Limits, rlimits: 
     }
 
 
-def _frame(kind: bytes, payload: bytes) -> bytes:
-    return HEADER.pack(kind, len(payload)) + payload
-
-
 def _chunks(kind: bytes, content: bytes) -> Iterator[bytes]:
     for start in range(0, len(content), CHUNK):
-        yield _frame(kind, content[start : start + CHUNK])
+        yield frames.make(kind, content[start : start + CHUNK])

@@ -11,17 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import frames
+from codeteam.sandbox.frames import CHUNK, Forged, Frames, ProtocolError
 from codeteam.sandbox.interface import Command, Limits, OnOutput, Outcome
-from codeteam.sandbox.protocol import (
-    CHUNK,
-    Frames,
-    Greeting,
-    ProtocolError,
-    Reading,
-    WorkFolderWrecked,
-    check_command,
-    encode_request,
-)
+from codeteam.sandbox.protocol import Greeting, Reading, WorkFolderWrecked, check_command, encode_request
 
 GRACE = 15.0
 """Seconds after a run's own deadline, in which the supervisor must have answered."""
@@ -70,6 +63,9 @@ class Attendant:
 
     async def send(self, pieces: tuple[bytes, ...]) -> None:
         """Small pieces go together, for each one sent wakes the engine and the supervisor."""
+        key = self._frames.demand_proof()
+        if key is not None:
+            pieces = (frames.make(b"K", key), *pieces)
         together = bytearray()
         for piece in pieces:
             if together and len(together) + len(piece) > CHUNK:
@@ -167,12 +163,14 @@ class SupervisedSession:
 
     async def _ended(self, reading: Reading, error: Exception, seconds: float) -> Outcome:
         """The program broke its sandbox: said in the outcome, and the next run gets a new one."""
-        late = isinstance(error, TimeoutError)
+        late, forged = isinstance(error, TimeoutError), isinstance(error, Forged)
         attendant = self._attendant
         try:
-            memory = attendant is not None and not late and await attendant.body.died_of_memory()
+            memory = attendant is not None and not late and not forged and await attendant.body.died_of_memory()
         finally:
-            cause = "it did not answer in time" if late else "it ended during the run"
+            cause = "it ended during the run"
+            if late or forged:
+                cause = "it did not answer in time" if late else "a program wrote among its results"
             await self._discard(f"the sandbox was replaced: {cause}")
         why = "memory ran out" if memory else cause
         return reading.cut_short(

@@ -1,10 +1,10 @@
 """The program inside the sandbox that runs other programs; in a container it is PID 1.
 
 It is handed to the interpreter as text, so it needs nothing but the standard library and is not imported by the rest
-of Codeteam. It reads framed requests on stdin and answers with frames on stdout; `protocol.py` is the other end and
-describes the frames. Each program runs in its own session without any of the supervisor's descriptors; when it ends,
-or its time is over, everything it left behind is killed. End of file on stdin ends the supervisor, and with it, in a
-container, everything else.
+of Codeteam. It reads framed requests on stdin and answers with frames on stdout; the other end is `protocol.py`, which
+describes what is said, and `frames.py`, which describes how. Each program runs in its own session without any of the
+supervisor's descriptors; when it ends, or its time is over, everything it left behind is killed. End of file on stdin
+ends the supervisor, and with it, in a container, everything else.
 
 Arguments: the work folder; "container" when it is PID 1 of one, "init" of a PID namespace alone, else "local"; files
 whose text is reported in the greeting.
@@ -29,7 +29,14 @@ import sys
 import time
 from typing import IO, Any, NoReturn
 
+try:
+    from _blake2 import blake2b  # what hashlib has from there, without all that hashlib would load beside it
+except ImportError:
+    from hashlib import blake2b
+
 HEADER = struct.Struct(">cI")
+NUMBER = struct.Struct(">Q")
+PROOF_SIZE = 16
 CHUNK = 65536
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
@@ -56,6 +63,7 @@ class Supervisor:
     def __init__(self, work: str, *, init: bool, scratch: tuple[str, ...]) -> None:
         self._init = init
         self._scratch = scratch
+        self._line = _Line()
         _close_to_others(init=init)
         self._work = work
         self._folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,11 +95,14 @@ class Supervisor:
             "uid": os.getuid(),
             "markers": texts,
         }
-        _send(b"H", json.dumps(hello).encode())
+        self._line.send(b"H", json.dumps(hello).encode())
 
     def serve_one(self) -> None:
         """One request: the files first, then the run, then what is brought back."""
         kind, payload = _receive()
+        if kind == b"K":
+            self._line.prove_with(payload)
+            kind, payload = _receive()
         if kind != b"R":
             raise ValueError("a request must come first")
         request = json.loads(payload)
@@ -115,7 +126,7 @@ class Supervisor:
                 problem = self._attempt(target.write, payload)
         if target is not None:
             problem = self._attempt(target.close) or problem
-        out = _Outbox()
+        out = _Outbox(self._line)
         if isinstance(problem, str):
             out.add(b"P", problem.encode())
         else:
@@ -193,11 +204,11 @@ class Supervisor:
         if isinstance(process, OSError):
             code = 127 if isinstance(process, FileNotFoundError) else 126
             said = f"cannot run {request['argv'][0]}: {process.strerror}\n".encode("utf-8", "replace")
-            _send(b"E", said[: request["output"]])
+            self._line.send(b"E", said[: request["output"]])
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
             _offer_to_oom_killer(process.pid)
-            watch = _Watch(process, stdin, request["output"])
+            watch = _Watch(process, stdin, request["output"], self._line)
             ended = self._wait(watch, began + request["timeout"])
             result |= {"seconds": time.monotonic() - began, "timed_out": ended is None}
             process.returncode = code = self._kill_everything(process.pid, ended)
@@ -295,10 +306,11 @@ class Supervisor:
 class _Watch:
     """The streams of a running program: fed, read, capped."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, cap: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, cap: int, line: _Line) -> None:
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018
         self.process = process
         self.truncated = False
+        self._line = line
         self._kinds = {process.stdout.fileno(): b"O", process.stderr.fileno(): b"E"}
         self._left = dict.fromkeys(self._kinds, cap)
         self._stdin = memoryview(stdin)
@@ -340,7 +352,7 @@ class _Watch:
         self._left[fd] -= len(kept)
         self.truncated |= len(kept) < len(chunk)
         if kept:
-            _send(self._kinds[fd], kept)
+            self._line.send(self._kinds[fd], kept)
         return chunk
 
     def drain(self) -> None:
@@ -605,31 +617,53 @@ def _swallow(fd: int) -> None:
         os.read(fd, CHUNK)
 
 
+class _Line:
+    """Standard output, and what proves to the other end that a frame came from here."""
+
+    def __init__(self) -> None:
+        self._key = b""
+        self._number = 0
+
+    def prove_with(self, key: bytes) -> None:
+        """From the next frame on; before the first program, for from then on others might write here too."""
+        if self._key or not key:
+            raise ValueError("a key comes once")
+        self._key = key
+
+    def frame(self, kind: bytes, payload: bytes) -> bytes:
+        """To be sent in the order in which they are made, for they are numbered."""
+        frame = HEADER.pack(kind, len(payload)) + payload
+        if not self._key:
+            return frame
+        proof = blake2b(NUMBER.pack(self._number) + frame, key=self._key, digest_size=PROOF_SIZE).digest()
+        self._number += 1
+        return frame + proof
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        """At once."""
+        self.write(self.frame(kind, payload))
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(1, left) :]
+
+
 class _Outbox:
     """Frames that are not urgent, sent together, for each one sent wakes the engine and whoever listens."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: _Line) -> None:
+        self._line = line
         self._frames = bytearray()
 
     def add(self, kind: bytes, payload: bytes) -> None:
-        self._frames += HEADER.pack(kind, len(payload)) + payload
+        self._frames += self._line.frame(kind, payload)
         if len(self._frames) >= CHUNK:
             self.flush()
 
     def flush(self) -> None:
-        _write(bytes(self._frames))
+        self._line.write(bytes(self._frames))
         self._frames.clear()
-
-
-def _send(kind: bytes, payload: bytes) -> None:
-    """At once."""
-    _write(HEADER.pack(kind, len(payload)) + payload)
-
-
-def _write(data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(1, left) :]
 
 
 def _receive() -> tuple[bytes, bytes]:
