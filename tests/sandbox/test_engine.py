@@ -53,6 +53,10 @@ async def until(condition: Any, seconds: float = 20) -> None:
         await asyncio.sleep(0.05)
 
 
+async def _none(engine: Engine) -> bool:
+    return not await of_this_process(engine)
+
+
 async def test_containers_are_made_as_the_policy_says(docker: DockerSandbox, engine: Engine) -> None:
     async with docker.open(job="abcdefghijkl") as session:
         assert session.image.startswith("codeteam/sandbox:")
@@ -91,7 +95,7 @@ async def test_containers_are_made_as_the_policy_says(docker: DockerSandbox, eng
     assert config["StdinOnce"] is True
     assert config["StopSignal"] == "SIGKILL"
     assert config["Tty"] is False
-    assert not await of_this_process(engine)
+    await until(lambda: _none(engine))
 
 
 async def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
@@ -159,10 +163,7 @@ async def test_an_engine_that_dies_during_a_run(docker_ready: Path, tmp_path: Pa
                 await python(session, "print('again')")
         await sandbox.aclose()
 
-    async def gone() -> bool:
-        return not await of_this_process(engine)
-
-    await until(gone)
+    await until(lambda: _none(engine))
 
 
 async def test_a_container_that_somebody_removes(docker: DockerSandbox, engine: Engine) -> None:

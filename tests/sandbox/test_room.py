@@ -13,7 +13,7 @@ import pytest
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import owner
 from codeteam.sandbox.engine import Machine
-from codeteam.sandbox.room import EACH_PROCESSOR, SPARE, Entry, Room
+from codeteam.sandbox.room import EACH_PROCESSOR, SPARE, SPARES_SHARE, Entry, Room
 from tests.sandbox.test_engine import dead_owner
 
 GIB = 1024**3
@@ -61,6 +61,25 @@ async def test_spares_have_room_of_their_own(tmp_path: Path) -> None:
         assert await entered(room, stack, SPARE * 16)
         await room.give_back(MACHINE, tickets[0] or "")
         assert await room.squeeze(MACHINE) is not None
+
+
+async def test_one_whose_job_is_over_takes_the_room_of_a_spare(tmp_path: Path) -> None:
+    budget = SPARE * SPARES_SHARE
+    room = Room(tmp_path, owner=ME, budget=budget)
+    async with AsyncExitStack() as later:
+        async with room.place(MACHINE, budget) as ticket:
+            assert not await entered(room, later, budget)
+            smaller = await room.shrink(MACHINE, ticket)
+            assert smaller is not None
+            assert await entered(room, later, budget)
+        assert len(json.loads((tmp_path / "0123.json").read_bytes())) == 2
+        assert await room.squeeze(MACHINE) is None
+        await room.give_back(MACHINE, smaller)
+        assert await room.squeeze(MACHINE) is not None
+    async with room.place(MACHINE, budget) as ticket:
+        assert await room.shrink(MACHINE, ticket) is None
+        async with AsyncExitStack() as later:
+            assert not await entered(room, later, 1), "it has the room that it had"
 
 
 async def test_engines_are_apart_and_sandboxes_are_not(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
 from codeteam.sandbox.languages import LANGUAGES, Language
+from codeteam.sandbox.leaving import HOLD, Leaving
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.room import Room
@@ -48,6 +49,7 @@ class DockerSandbox:
         spares: int = 0,
         rest: float = REST,
         idle: float = IDLE,
+        hold: float = HOLD,
         budget: int = 0,
     ) -> None:
         """Nothing is contacted yet.
@@ -55,7 +57,8 @@ class DockerSandbox:
         `cache` is a folder for locks and facts, `image` a name or digest (empty for the one that was built), `runtime`
         a runtime of the engine such as "runsc", `exclude_newer` a date after which packages are too young, `spares`
         how many containers to start ahead of need at most, `rest` the seconds after a session when they are, `idle`
-        the seconds after which they go unused, `budget` bytes of memory for all containers in use on the engine (0 for
+        the seconds after which they go unused, `hold` the seconds that one whose job is over may stay while other jobs
+        are at work, `budget` bytes of memory for all containers in use on the engine (0 for
         a share of the machine's).
         """
         self._cache = cache
@@ -70,6 +73,7 @@ class DockerSandbox:
         self._volumes = Volumes(self._engine, cache=cache, owner=self._owner, runtime=runtime)
         self._room = Room(cache / "room", owner=self._owner, budget=budget)
         self._spares = Spares(self._engine, self._room, spares, idle=idle)
+        self._leaving = Leaving(self._engine, self._room, hold=hold)
         self._rest = rest
         self._warming: asyncio.Task[None] | None = None
         self._starts: asyncio.Semaphore | None = None
@@ -131,7 +135,7 @@ class DockerSandbox:
     ) -> AsyncIterator[Session]:
         limits = limits or self._limits
         chain = LANGUAGES[language].toolchain
-        async with self._room.place(await self._engine.machine(), limits.memory):
+        async with self._place(limits.memory) as ticket:
             found = await self._image()
             parcels = await self._parcels(dependencies, found, chain)
             recipe = self._recipe(found, parcels, limits, job)
@@ -151,9 +155,17 @@ class DockerSandbox:
             try:
                 await toolchains.demand(chain, session)
                 yield session if able.memory else Uncounted(session)
+                await self._leaving.take(session.release(), ticket)
             finally:
                 await session.close()
                 self._stock(recipe, parcels, after=self._rest)
+
+    @asynccontextmanager
+    async def _place(self, memory: int) -> AsyncIterator[str]:
+        """Room for a job's container; those whose job is over are not ended at its expense."""
+        with self._leaving.at_work():
+            async with self._room.place(await self._engine.machine(), memory) as ticket:
+                yield ticket
 
     def warm(self, language: str = "python") -> None:
         if self._warming is None or self._warming.done():
@@ -223,9 +235,8 @@ class DockerSandbox:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.wait([self._warming])
-        await self._spares.clear()
-        for running in tuple(self._running):
-            await running.destroy()
+        await asyncio.gather(self._spares.clear(), self._leaving.clear())
+        await asyncio.gather(*(running.destroy() for running in self._running))
         self._engine.close()
 
     async def _image(self) -> Image:

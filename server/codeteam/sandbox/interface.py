@@ -97,7 +97,7 @@ OnOutput = Callable[[str, bytes], None]
 
 
 class Session(Protocol):
-    """One job's own sandbox; nothing of it outlives the job."""
+    """One job's own sandbox; nothing of it outlives the job, but where it ran may take a moment to go."""
 
     image: str
     """For the evidence: the image's name and short id, or "local (not isolated)"."""

@@ -19,7 +19,6 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
     Taken and given back in one thread, for the library keeps account of threads.
     """
-    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     lock = FileLock(path)
     while True:
         try:

@@ -1,10 +1,11 @@
 """The conversation with the supervisor (`supervisor.py`), from outside.
 
 To the supervisor, in frames (`frames.py`): before the first request `K`, the key of its proofs; then `R` the request as
-JSON; for each file `F` its path and `D` its chunks; `I` chunks of standard input; `G` go. From it: once `H`, a greeting
-as JSON; then for each request `O` and `E` output as it comes, `X` the end as JSON, for each collected file `C` its path
-and `D` its chunks, `L` each file left behind with the reason, and `Z`; or `P` why the work folder could not be set up,
-and `Z`. What comes out of a sandbox is hostile until checked, also when its supervisor said it.
+JSON; for each file `F` its path and `D` its chunks; `I` chunks of standard input; `G` go; or alone `W`, to remove all
+that runs left. From it: once `H`, a greeting as JSON; then for each request `O` and `E` output as it comes, `X` the end
+as JSON, for each collected file `C` its path and `D` its chunks, `L` each file left behind with the reason, and `Z`; or
+`P` why the work folder could not be set up, and `Z`; for `W` nothing but `Z`, or `P` and `Z`. What comes out of a
+sandbox is hostile until checked, also when its supervisor said it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Room on the engine's machine, shared by all of a user's sandboxes: who does not find any waits.
 
 Containers in use count with all the memory that they may take, so that programs at work together never need more than
-the machine gives; spare containers, in which nothing runs, count with what they hold. Which there are stands in a file
-that every Codeteam process on the machine reads and writes; what a dead process wrote there does not count.
+the machine gives; spare containers, and emptied ones, in which nothing runs, count with what they hold. Which there
+are stands in a file that every Codeteam process on the machine reads and writes; what a dead process wrote there does
+not count.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
@@ -32,6 +33,8 @@ EACH_PROCESSOR = 8
 """Containers in use for each processor at most: jobs wait for models most of their time."""
 UNKNOWN_FOR = 86_400.0
 """Seconds after which an entry no longer counts of whose process nothing can be known."""
+BLOCK = 4096
+"""Bytes that the file grows by."""
 POLL = 0.1
 """Seconds between two looks for room that another process may have given back."""
 
@@ -57,12 +60,16 @@ class Room:
         self._folder = folder
         self._owner = owner
         self._budget = budget
+        self._tickets: set[str] = set()
+        """Those that were not given back."""
         self._turn = asyncio.Lock()
         self._given_back = asyncio.Event()
 
     @asynccontextmanager
-    async def place(self, machine: Machine, memory: int) -> AsyncIterator[None]:
+    async def place(self, machine: Machine, memory: int) -> AsyncIterator[str]:
         """Room for a container in use; waits for it. One container always has room, however much it may take.
+
+        Yields its ticket.
 
         Raises:
             SandboxUnavailable: the file of entries cannot be written.
@@ -73,7 +80,7 @@ class Room:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._given_back.wait(), POLL)
         try:
-            yield
+            yield ticket
         finally:
             await asyncio.shield(self.give_back(machine, ticket))
 
@@ -81,18 +88,33 @@ class Room:
         """A ticket for one more spare container; None when there is no room for it now."""
         return await self._enter(machine, SPARE, spare=True)
 
+    async def shrink(self, machine: Machine, ticket: str) -> str | None:
+        """The ticket of a spare container for one in use, which is given back by that; None when there is no room."""
+        try:
+            return await self._enter(machine, SPARE, spare=True, instead=ticket)
+        except SandboxUnavailable:
+            return None
+
     async def give_back(self, machine: Machine, ticket: str) -> None:
+        """One that was given back counts no more anyway."""
+        if ticket not in self._tickets:
+            return
+        self._tickets.discard(ticket)
         with contextlib.suppress(SandboxUnavailable):  # then it counts until this process ends
             async with self._entries(machine) as entries:
                 entries[:] = [entry for entry in entries if entry.ticket != ticket]
         self._given_back.set()
 
-    async def _enter(self, machine: Machine, memory: int, *, spare: bool) -> str | None:
+    async def _enter(self, machine: Machine, memory: int, *, spare: bool, instead: str = "") -> str | None:
         async with self._entries(machine) as entries:
             if not self._fits(machine, [entry for entry in entries if entry.spare == spare], memory, spare=spare):
                 return None
             entry = Entry(secrets.token_hex(8), self._owner, memory, spare, time.time())
-            entries.append(entry)
+            entries[:] = [*(other for other in entries if other.ticket != instead), entry]
+        self._tickets.add(entry.ticket)
+        if instead:
+            self._tickets.discard(instead)
+            self._given_back.set()
         return entry.ticket
 
     def _fits(self, machine: Machine, entries: list[Entry], memory: int, *, spare: bool) -> bool:
@@ -140,6 +162,13 @@ def _read(path: Path) -> list[Entry]:
 
 
 def _write(path: Path, entries: list[Entry]) -> None:
+    """Over what was there, by one call, while its size will do: another file in its place takes ten times as long."""
+    text = json.dumps([{name: getattr(entry, name) for name in Entry.__slots__} for entry in entries]).encode()
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size >= len(text):
+            with path.open("rb+", buffering=0) as file:
+                file.write(text.ljust(path.stat().st_size))
+            return
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps([asdict(entry) for entry in entries]), "utf-8")
+    draft.write_bytes(text.ljust(-(-len(text) // BLOCK) * BLOCK))
     draft.replace(path)

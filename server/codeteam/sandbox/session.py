@@ -19,6 +19,7 @@ from codeteam.sandbox.protocol import Greeting, Reading, WorkFolderWrecked, chec
 GRACE = 15.0
 """Seconds after a run's own deadline, in which the supervisor must have answered."""
 GREETING_TIMEOUT = 30.0
+EMPTYING_TIMEOUT = 2.0
 MEMORY_RAN_OUT = re.compile(rb"^MemoryError\b", re.MULTILINE)
 
 
@@ -83,6 +84,15 @@ class Attendant:
         while not reading.done:
             reading.take(*await self._next())
 
+    async def empty(self) -> bool:
+        """Have everything removed that runs left; whether nothing is there now, in memory or running."""
+        try:
+            async with asyncio.timeout(EMPTYING_TIMEOUT):
+                await self.body.send(frames.make(b"W", b""))
+                return await self._next() == (b"Z", b"")
+        except (ProtocolError, OSError, TimeoutError):
+            return False
+
     async def _next(self) -> tuple[bytes, bytes]:
         while not self._waiting:
             chunk = await self.body.receive()
@@ -132,6 +142,11 @@ class SupervisedSession:
                     "Give it more room, or fewer files.",
                     kind="disk_full",
                 ) from error
+
+    def release(self) -> Attendant | None:
+        """Give up the attendant, whose body is to be destroyed by whoever takes it; None when there is none."""
+        attendant, self._attendant = self._attendant, None
+        return attendant
 
     async def close(self) -> None:
         await self._discard("")

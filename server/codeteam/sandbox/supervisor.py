@@ -103,6 +103,9 @@ class Supervisor:
         if kind == b"K":
             self._line.prove_with(payload)
             kind, payload = _receive()
+        if kind == b"W":
+            self._tell(self._attempt(self._clean, ["."]))
+            return
         if kind != b"R":
             raise ValueError("a request must come first")
         request = json.loads(payload)
@@ -126,12 +129,20 @@ class Supervisor:
                 problem = self._attempt(target.write, payload)
         if target is not None:
             problem = self._attempt(target.close) or problem
-        out = _Outbox(self._line)
         if isinstance(problem, str):
+            self._tell(problem)
+            return
+        out = _Outbox(self._line)
+        self._run(request, bytes(stdin), out)
+        self._collect(request, out)
+        out.add(b"Z", b"")
+        out.flush()
+
+    def _tell(self, problem: str | None) -> None:
+        """The end of a request that runs nothing, and what stood in its way."""
+        out = _Outbox(self._line)
+        if problem is not None:
             out.add(b"P", problem.encode())
-        else:
-            self._run(request, bytes(stdin), out)
-            self._collect(request, out)
         out.add(b"Z", b"")
         out.flush()
 
