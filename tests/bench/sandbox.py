@@ -336,7 +336,7 @@ def bubblewrap() -> str:
 async def _bench(rounds: int) -> None:
     sandbox = DockerSandbox(cache=cache_folder(os.environ), environ=os.environ)
     found = await sandbox._image()
-    python = (await sandbox._target(found)).python
+    python = (await sandbox._targets.of(found)).python
     await sandbox.aclose()
     api = docker.APIClient()
     with (

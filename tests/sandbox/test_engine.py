@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import json
 import os
 import secrets
 import socket
@@ -25,6 +27,7 @@ from codeteam.sandbox import container, image, owner, policy, volumes
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.interface import Command
+from codeteam.sandbox.room import Room
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.proxy import Proxy
 from tests.sandbox.running import python
@@ -307,7 +310,9 @@ async def test_a_new_sandbox_clears_up_first(docker_ready: Path, engine: Engine)
     await sandbox.aclose()
 
 
-async def test_a_volume_that_somebody_emptied_is_filled_again(docker: DockerSandbox, engine: Engine) -> None:
+async def test_a_volume_that_somebody_emptied_is_filled_again(
+    docker: DockerSandbox, engine: Engine, tmp_path: Path
+) -> None:
     await docker.aclose()
     tools = [
         facts["Name"]
@@ -317,10 +322,22 @@ async def test_a_volume_that_somebody_emptied_is_filled_again(docker: DockerSand
     assert tools
     text = "example-for-tests==1.0"
     async with empty_parcel(engine, docker, text) as (parcel, found):
-        filled = volumes.Volumes(engine, cache=docker._cache, owner=owner.this_process().label, runtime=None)
+        label = owner.this_process().label
+        machine = await engine.machine()
+        filled = volumes.Volumes(engine, Room(tmp_path, owner=label), cache=docker._cache, owner=label, runtime=None)
         await filled.ensure(parcel, found)
         assert not await filled.is_whole(parcel, found)
+
+        async def counted() -> bool:
+            with contextlib.suppress(OSError, ValueError):
+                entries = json.loads((tmp_path / f"{machine.name}.json").read_bytes())
+                return [entry["memory"] for entry in entries] == [volumes.FILLING.memory]
+            return False
+
+        while_it_is_filled = asyncio.ensure_future(until(counted))
         await filled.ensure(parcel, found, doubt=True)
+        await while_it_is_filled
+        assert not await counted()
         assert await filled.is_whole(parcel, found)
 
 

@@ -82,6 +82,18 @@ async def test_one_whose_job_is_over_takes_the_room_of_a_spare(tmp_path: Path) -
             assert not await entered(room, later, 1), "it has the room that it had"
 
 
+async def test_what_others_wait_for_counts_and_does_not_wait(tmp_path: Path) -> None:
+    room = Room(tmp_path, owner=ME, budget=2 * GIB)
+    async with AsyncExitStack() as stack:
+        assert await entered(room, stack, 2 * GIB)
+        async with asyncio.timeout(5), room.count(MACHINE, GIB):
+            pass
+    async with AsyncExitStack() as stack, room.count(MACHINE, GIB):
+        assert [await entered(room, stack, GIB) for _ in range(2)] == [True, False]
+    async with AsyncExitStack() as stack:
+        assert await entered(room, stack, 2 * GIB)
+
+
 async def test_engines_are_apart_and_sandboxes_are_not(tmp_path: Path) -> None:
     rooms = [Room(tmp_path, owner=ME, budget=GIB) for _ in range(2)]
     async with AsyncExitStack() as stack:

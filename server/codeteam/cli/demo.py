@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from codeteam.cli.words import finding_in_words, summary
 from codeteam.domain.errors import BadInput
 from codeteam.domain.settings import Settings
 from codeteam.domain.task import Intent
+from codeteam.sandbox.scratch import scratch
 from codeteam.workspace.configuration import config_folder, user_settings
 
 
@@ -78,10 +78,10 @@ def _show(example: Example, folder: Path, settings: Settings, args: argparse.Nam
     recorded = settings.model.startswith("script/")  # whoever chose it: what is recorded is never called a model
     requirement = (folder / example.requirement).read_text("utf-8")
     put(f"{_title(example, settings.model, recorded=recorded)}\n\n{_indented(requirement)}\n\n")
-    with tempfile.TemporaryDirectory(prefix="codeteam-demo-") as workspace:
-        request = Request(Path(workspace), settings, config_folder(environ), trusted=False)
+    with scratch("demo") as workspace:
+        request = Request(workspace, settings, config_folder(environ), trusted=False)
         task = request.task(Intent.IMPLEMENT, None, requirement)
-        [result] = run_jobs([task], root=Path(workspace), environ=environ, quiet=args.quiet)
+        [result] = run_jobs([task], root=workspace, environ=environ, quiet=args.quiet)
     put(result.patch + "\n" if result.patch else "")
     put("".join(f"{finding_in_words(finding)}\n" for finding in result.findings))
     said = " (recorded replies; the sandbox, the packages and the tests are real)" if recorded else ""

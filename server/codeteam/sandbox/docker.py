@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
 from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.container import Container, Recipe
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
+from codeteam.sandbox.dependencies import Lock, Resolver, check, no_packages, with_doubts
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
@@ -21,9 +20,11 @@ from codeteam.sandbox.languages import LANGUAGES, Language
 from codeteam.sandbox.leaving import HOLD, Leaving
 from codeteam.sandbox.npm import Npm, NpmLock
 from codeteam.sandbox.policy import Mounts
+from codeteam.sandbox.protocol import Greeting
 from codeteam.sandbox.room import Room
 from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
 from codeteam.sandbox.spares import IDLE, Spares
+from codeteam.sandbox.targets import Targets
 from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
 
@@ -70,8 +71,8 @@ class DockerSandbox:
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
-        self._volumes = Volumes(self._engine, cache=cache, owner=self._owner, runtime=runtime)
         self._room = Room(cache / "room", owner=self._owner, budget=budget)
+        self._volumes = Volumes(self._engine, self._room, cache=cache, owner=self._owner, runtime=runtime)
         self._spares = Spares(self._engine, self._room, spares, idle=idle)
         self._leaving = Leaving(self._engine, self._room, hold=hold)
         self._rest = rest
@@ -79,13 +80,13 @@ class DockerSandbox:
         self._starts: asyncio.Semaphore | None = None
         self._running: set[Container] = set()
         self._locks: dict[str, Lock | NpmLock] = {}
-        self._targets: dict[str, Target] = {}
+        self._targets = Targets(cache / "images", self._ask)
         self._pruned = False
 
     async def ready(self, language: str = "python") -> None:
         found = await self._image()
         if (chain := LANGUAGES[language].toolchain).of_this_machine:
-            await toolchains.tool_set(chain, await self._target(found), self._environ)
+            await toolchains.tool_set(chain, await self._targets.of(found), self._environ)
 
     async def prepare(
         self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
@@ -119,7 +120,7 @@ class DockerSandbox:
     async def _locked(
         self, asked: tuple[str, ...], language: str, found: Image, trusted: frozenset[str]
     ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
-        target = await self._target(found)
+        target = await self._targets.of(found)
         if LANGUAGES[language].packages == "npm":
             return await self._npm.lock(asked, target, trusted)
         return await self._resolver.lock(asked, target, trusted)
@@ -200,7 +201,7 @@ class DockerSandbox:
             SandboxUnavailable: no engine, no image.
         """
         found = await self._image()
-        target = await self._target(found)
+        target = await self._targets.of(found)
         there = dict.fromkeys(LANGUAGES, False)
         missing: dict[str, SandboxUnavailable] = {}
         for row in LANGUAGES.values():
@@ -279,7 +280,7 @@ class DockerSandbox:
         )
 
     async def _parcels(self, dependencies: DependencySet | None, found: Image, chain: Toolchain) -> tuple[Parcel, ...]:
-        target = await self._target(found)
+        target = await self._targets.of(found)
         tools = await toolchains.tool_set(chain, target, self._environ)
 
         async def unpack(folder: Path) -> None:
@@ -293,7 +294,7 @@ class DockerSandbox:
 
     async def _parcel(self, lock: Lock | NpmLock, found: Image) -> Parcel:
         """A job's own packages."""
-        target = await self._target(found)
+        target = await self._targets.of(found)
 
         async def unpack(folder: Path) -> None:
             if isinstance(lock, NpmLock):
@@ -314,42 +315,11 @@ class DockerSandbox:
             self._locks[dependencies.key] = lock
         return self._locks[dependencies.key]
 
-    async def _target(self, found: Image) -> Target:
-        """For which Python and platform packages are to be: asked of the image once, then remembered on disk."""
-        if found.id not in self._targets:
-            note = self._cache / "images" / f"{found.id.removeprefix('sha256:')[:32]}.json"
-            target = _recall(note)
-            if target is None:
-                target = await self._ask(found)
-                _note(note, target)
-            self._targets[found.id] = target
-        return self._targets[found.id]
-
-    async def _ask(self, found: Image) -> Target:
+    async def _ask(self, found: Image) -> Greeting:
         started, greeting = await container.start(self._engine, self._recipe(found, (), self._limits, ""))
         await started.destroy()
-        if greeting.implementation != "CPython" or tuple(map(int, greeting.python.split(".")[:2])) < (3, 11):
-            raise SandboxUnavailable(
-                f"The image {found.name} has {greeting.implementation} {greeting.python}, not CPython 3.11 or newer.",
-                "Build another with `codeteam sandbox build`.",
-                "image_missing",
-            )
-        return Target.of(
-            python=greeting.python, machine=greeting.machine, libc=greeting.libc, libc_version=greeting.libc_version
-        )
+        return greeting
 
 
 async def _nothing(_: Path) -> None:
     """For a volume that is only looked for."""
-
-
-def _recall(note: Path) -> Target | None:
-    try:
-        return Target(**json.loads(note.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _note(note: Path, target: Target) -> None:
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"python": target.python, "platform": target.platform}), "utf-8")

@@ -1,4 +1,4 @@
-"""The Docker engine: calls off the event loop, an attached line to a container, and failures in our words.
+"""The Docker engine: calls off the event loop, and failures in our words.
 
 Only this module imports Docker's SDK. Its calls are synchronous and its failures come in unrelated types
 (`DockerException`, `requests.RequestException`, `OSError`): both ends here.
@@ -7,26 +7,26 @@ Only this module imports Docker's SDK. Its calls are synchronous and its failure
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import hashlib
 import re
 import socket
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import docker
 import docker.errors
 import docker.utils
 import requests
 from docker.context import ContextAPI
+from docker.context.config import get_current_context_name
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import abilities, mending
 from codeteam.sandbox.abilities import Abilities
+from codeteam.sandbox.line import Line, in_thread
 from codeteam.sandbox.mending import Platform, this_platform
 
 T = TypeVar("T")
@@ -35,8 +35,6 @@ CALL_TIMEOUT = 120
 """Seconds for one answer of the engine."""
 CONNECTIONS = 64
 """Kept open at most, for as many calls at once; those beyond make one of their own."""
-WAITING = 32
-"""Chunks (of up to 64 KiB) read ahead of whoever listens; what more a program writes waits in its own pipes."""
 _REASONS: dict[int | None, str] = {
     errno.ECONNREFUSED: "nothing listens there",
     errno.ECONNRESET: "it broke off the connection",
@@ -78,7 +76,7 @@ class Engine:
         Raises:
             SandboxUnavailable: the engine cannot be reached, has no such thing, or refuses; with kind and hint.
         """
-        return await _in_thread(lambda: self._do(work))
+        return await in_thread(lambda: self._do(work))
 
     async def attach(self, container: str) -> Line:
         """The standard streams of a container that was created, not yet started.
@@ -133,123 +131,11 @@ class Engine:
             self._api.close()
 
 
-class Line:
-    """An attached socket: what a container writes, taken apart, and what it is sent.
-
-    A thread of its own reads, so that TLS, SSH and named pipes work as a UNIX socket does.
-    """
-
-    def __init__(self, opened: Any) -> None:
-        self._opened = opened
-        """Kept, for the response that owns the socket must not be collected."""
-        self._socket = getattr(opened, "_sock", opened)
-        if hasattr(self._socket, "settimeout"):
-            self._socket.settimeout(None)
-        self._loop = asyncio.get_running_loop()
-        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
-        self._room = threading.Semaphore(WAITING)
-        self._closed = False
-        self.ended = False
-        """Nothing will come any more, and it may be that all of it was received."""
-        self._drained = False
-        self.complaints = bytearray()
-        """The last of what the supervisor wrote to stderr: a traceback, if anything."""
-        threading.Thread(target=self._read, name="docker-line", daemon=True).start()
-
-    async def send(self, chunk: bytes) -> None:
-        """Raises OSError when the line is cut."""
-        send = getattr(self._socket, "sendall", None) or self._socket.write
-        await _in_thread(lambda: send(chunk))
-
-    async def receive(self) -> bytes:
-        """Bytes of standard output; empty at the end, and ever after."""
-        if self._drained:
-            return b""
-        chunk = await self._chunks.get()
-        self._room.release()
-        self._drained = not chunk
-        return chunk
-
-    def close(self) -> None:
-        """Cut the line: with a container made by us, that is the end of it."""
-        self._closed = True
-        for end in (self._shut, self._socket.close, self._opened.close):
-            try:
-                end()
-            except (OSError, ValueError):
-                continue
-
-    def _shut(self) -> None:
-        if hasattr(self._socket, "shutdown"):
-            self._socket.shutdown(2)
-
-    def _read(self) -> None:
-        try:
-            while header := self._exactly(8):
-                stream, size = struct.unpack(">BxxxI", header)
-                while size and (chunk := self._some(min(size, 65536))):
-                    size -= len(chunk)
-                    if stream == 2:
-                        self.complaints = (self.complaints + chunk)[-4000:]
-                    else:
-                        self._put(chunk)
-        except (OSError, ValueError, struct.error):
-            pass
-        self.ended = True
-        with contextlib.suppress(OSError):
-            self._put(b"")
-
-    def _put(self, chunk: bytes) -> None:
-        while not self._room.acquire(timeout=1):  # a program writes faster than it is listened to
-            if self._closed:
-                raise OSError("nobody listens any more")
-        try:
-            self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
-        except RuntimeError:  # the loop has ended, and with it whoever would listen
-            raise OSError("nobody listens") from None
-
-    def _exactly(self, size: int) -> bytes:
-        parts = b""
-        while len(parts) < size and (chunk := self._some(size - len(parts))):
-            parts += chunk
-        return parts if len(parts) == size else b""
-
-    def _some(self, size: int) -> bytes:
-        receive = getattr(self._socket, "recv", None) or self._socket.read
-        return bytes(receive(size))
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """As `asyncio.to_thread`, but an engine that hangs does not keep this process from ending."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if answer.cancelled():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(cast("T", result))
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as caught:  # noqa: BLE001 - handed to whoever waits
-            error = caught
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="docker-call", daemon=True).start()
-    return await answer
-
-
 def _connect(environ: Mapping[str, str]) -> docker.APIClient:
     settings: dict[str, Any] = {**docker.utils.kwargs_from_env(environment=dict(environ))}
     if "base_url" not in settings:
-        context: Any = ContextAPI.get_current_context()
-        if context is not None and context.Host:
+        context = _context()
+        if context.Host:
             settings["base_url"] = context.Host
             if context.TLSConfig:
                 settings["tls"] = context.TLSConfig
@@ -257,6 +143,17 @@ def _connect(environ: Mapping[str, str]) -> docker.APIClient:
         return _Client(version="auto", timeout=CALL_TIMEOUT, max_pool_size=CONNECTIONS, **settings)
     except ValueError:  # from below the SDK, of a port that is no number, in words that repeat the address
         raise docker.errors.DockerException("Invalid bind address") from None
+
+
+def _context() -> Any:
+    """The one that the user chose; over a file of it that is broken the SDK fails in every way there is."""
+    try:
+        context = ContextAPI.get_current_context()
+    except Exception as error:
+        raise docker.errors.ContextException(get_current_context_name()) from error
+    if context is None:  # not silently another engine
+        raise docker.errors.ContextException(get_current_context_name())
+    return context
 
 
 class _Client(docker.APIClient):
@@ -274,6 +171,12 @@ def explain(error: Exception, environ: Mapping[str, str]) -> SandboxUnavailable:
             "The disk of the Docker engine is full.",
             "Free some space: `docker system df` shows what uses it.",
             "disk_full",
+        )
+    if isinstance(error, docker.errors.ContextException):
+        return SandboxUnavailable(
+            f"The Docker context {error.msg} cannot be read: its file is missing, or not as Docker writes it.",
+            "Make it anew with `docker context create`, or take this machine's own: docker context use default",
+            "docker_down",
         )
     if isinstance(error, docker.errors.ImageNotFound):
         return SandboxUnavailable(

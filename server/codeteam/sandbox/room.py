@@ -84,6 +84,19 @@ class Room:
         finally:
             await asyncio.shield(self.give_back(machine, ticket))
 
+    @asynccontextmanager
+    async def count(self, machine: Machine, memory: int) -> AsyncIterator[None]:
+        """Room for a container that whoever has room already may be waiting for: it counts, and does not wait itself.
+
+        Raises:
+            SandboxUnavailable: as `place`.
+        """
+        ticket = await self._enter(machine, memory, spare=False, anyway=True)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self.give_back(machine, ticket or ""))
+
     async def squeeze(self, machine: Machine) -> str | None:
         """A ticket for one more spare container; None when there is no room for it now."""
         return await self._enter(machine, SPARE, spare=True)
@@ -105,9 +118,12 @@ class Room:
                 entries[:] = [entry for entry in entries if entry.ticket != ticket]
         self._given_back.set()
 
-    async def _enter(self, machine: Machine, memory: int, *, spare: bool, instead: str = "") -> str | None:
+    async def _enter(
+        self, machine: Machine, memory: int, *, spare: bool, instead: str = "", anyway: bool = False
+    ) -> str | None:
         async with self._entries(machine) as entries:
-            if not self._fits(machine, [entry for entry in entries if entry.spare == spare], memory, spare=spare):
+            alike = [entry for entry in entries if entry.spare == spare]
+            if not anyway and not self._fits(machine, alike, memory, spare=spare):
                 return None
             entry = Entry(secrets.token_hex(8), self._owner, memory, spare, time.time())
             entries[:] = [*(other for other in entries if other.ticket != instead), entry]

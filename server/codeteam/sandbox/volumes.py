@@ -20,6 +20,7 @@ from codeteam.sandbox.image import Image
 from codeteam.sandbox.interface import Command, Limits
 from codeteam.sandbox.locks import locked
 from codeteam.sandbox.policy import MARKER, Mounts
+from codeteam.sandbox.room import Room
 from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession
 
@@ -65,8 +66,9 @@ class Parcel:
 class Volumes:
     """Fills volumes and remembers which are."""
 
-    def __init__(self, engine: Engine, *, cache: Path, owner: str, runtime: str | None) -> None:
+    def __init__(self, engine: Engine, room: Room, *, cache: Path, owner: str, runtime: str | None) -> None:
         self._engine = engine
+        self._room = room
         self._locks = cache / "volumes"
         self._owner = owner
         self._runtime = runtime
@@ -125,9 +127,10 @@ class Volumes:
                 raise SandboxUnavailable(f"Packages cannot be unpacked: {error.strerror}.", kind="disk_full") from error
             labels = {LABEL: parcel.key, container.OWNER: self._owner}
             await self._engine.call(lambda api: api.create_volume(parcel.volume, labels=labels))
-            filler = Container(self._engine, container.new_name())
-            await container.finish(filler, self._put(filler, parcel, image, archive))
-            await container.finish(filler, _compile(filler.attendant, parcel))
+            async with self._room.count(await self._engine.machine(), FILLING.memory):
+                filler = Container(self._engine, container.new_name())
+                await container.finish(filler, self._put(filler, parcel, image, archive))
+                await container.finish(filler, _compile(filler.attendant, parcel))
 
     async def _put(self, filler: Container, parcel: Parcel, image: Image, archive: Path) -> None:
         mounts = Mounts(writable={parcel.folder: parcel.volume})
