@@ -329,6 +329,52 @@ async def test_a_wrecked_work_folder_is_mended(session: Session) -> None:
     assert outcome.files["d/e/y"] == b"fine"
 
 
+async def test_attributes_of_folders_do_not_last(session: Session) -> None:
+    """A list of who gets what of a folder's new files goes before their modes: here, nobody gets anything."""
+    deny = """
+        import os, struct
+        entries = b"".join(struct.pack("<HHI", tag, 0, 0xFFFFFFFF) for tag in (1, 4, 0x20))
+        os.mkdir("d")
+        for folder in (".", "d"):
+            for name, value in (("system.posix_acl_default", struct.pack("<I", 2) + entries), ("user.note", b"x")):
+                try:
+                    os.setxattr(folder, name, value)
+                except (OSError, AttributeError):
+                    pass
+    """
+    assert (await python(session, deny)).run.ok
+    outcome = await python(session, "print(open('a').read(), open('d/b').read())", files={"a": b"fine", "d/b": b"too"})
+    assert outcome.run.stdout == "fine too\n", outcome
+    look = "import os; print(os.listdir('d/e'), os.access('d/e/c', os.R_OK))"
+    outcome = await python(session, look, files={"d/e/c": b""})
+    assert outcome.run.stdout == "['c'] True\n", outcome
+
+
+async def test_a_program_does_not_slow_those_after_it(session: Session) -> None:
+    pace = """
+        import os
+        print(os.getpriority(os.PRIO_PROCESS, 0))
+        if hasattr(os, "sched_getaffinity"):
+            print(len(os.sched_getaffinity(0)), os.sched_getscheduler(0))
+    """
+    slow = """
+        import os
+        parent = os.getppid()
+        for change in (
+            lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
+            lambda: os.sched_setscheduler(parent, os.SCHED_IDLE, os.sched_param(0)),
+            lambda: os.sched_setaffinity(parent, {min(os.sched_getaffinity(parent))}),
+        ):
+            try:
+                change()
+            except (OSError, AttributeError):
+                pass
+    """
+    before = (await python(session, pace)).run.stdout
+    assert (await python(session, slow)).run.ok
+    assert (await python(session, pace)).run.stdout == before
+
+
 async def test_folders_nested_without_end(session: Session) -> None:
     nest = """
         import os

@@ -122,9 +122,11 @@ class Reading:
         """The supervisor has told everything."""
 
     @property
-    def used_up(self) -> bool:
-        """Whether this sandbox cannot serve another run."""
-        return self._exit is not None and self._exit.full
+    def used_up(self) -> str:
+        """Why this sandbox cannot serve another run; empty when it can."""
+        if self._exit is not None and self._exit.full:
+            return "files in the work folder had used up the memory"
+        return "a program had slowed it down" if self._exit is not None and self._exit.slowed else ""
 
     def take(self, kind: bytes, payload: bytes) -> None:
         """Raises ProtocolError on what the supervisor would not say here."""
@@ -220,6 +222,8 @@ class _Exit:
     oom: bool = False
     full: bool = False
     """Memory ran out over what lies in the work folder: the next run would fare no better."""
+    slowed: bool = False
+    """A program changed how the supervisor, and so whatever it starts, is served by the processors."""
 
     @classmethod
     def parse(cls, payload: bytes) -> _Exit:
@@ -227,7 +231,7 @@ class _Exit:
             end = cls(**_object(payload))
         except TypeError as error:
             raise ProtocolError(f"not an end: {error}") from error
-        flags = (end.timed_out, end.truncated, end.oom, end.full)
+        flags = (end.timed_out, end.truncated, end.oom, end.full, end.slowed)
         seconds = type(end.seconds) in (int, float) and 0 <= end.seconds <= LONGEST + 3600
         if type(end.code) is not int or not -128 <= end.code <= 255 or not seconds:
             raise ProtocolError("not an exit code, or no time")

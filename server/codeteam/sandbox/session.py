@@ -168,7 +168,7 @@ class SupervisedSession:
                 await attendant.read(reading)
             outcome = reading.outcome()
             if reading.used_up:
-                await self._discard("files in the work folder had used up the memory")
+                await self._discard(reading.used_up)
         except (ProtocolError, OSError, TimeoutError) as error:
             return await self._ended(reading, error, time.monotonic() - began)
         except BaseException:

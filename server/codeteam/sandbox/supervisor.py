@@ -67,6 +67,7 @@ class Supervisor:
         _close_to_others(init=init)
         self._work = work
         self._folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._pace = _pace()
         self._wake_read, wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(wake_write, False)
@@ -174,8 +175,9 @@ class Supervisor:
                 os.close(parent)
 
     def _unlock(self) -> None:
-        """Open the work folder to this process, whatever mode a program gave it."""
+        """Open the work folder to this process, whatever mode and attributes a program gave it."""
         with contextlib.suppress(PermissionError):  # where an engine leaves it root's, no program could have closed it
+            _without_attributes(self._folder)
             os.fchmod(self._folder, 0o700)
 
     def _start_afresh(self) -> None:
@@ -196,7 +198,9 @@ class Supervisor:
         try:
             _remove(parent, name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            return os.fdopen(os.open(name, flags, mode, dir_fd=parent), "wb")
+            file = os.fdopen(os.open(name, flags, mode, dir_fd=parent), "wb")
+            os.fchmod(file.fileno(), mode)  # the folder may have a list of who gets what, which goes before the mode
+            return file
         finally:
             os.close(parent)
 
@@ -210,7 +214,7 @@ class Supervisor:
     def _run(self, request: dict[str, Any], stdin: bytes, out: _Outbox) -> None:
         kills = _oom_kills()
         began = time.monotonic()
-        result: dict[str, Any] = {"timed_out": False, "truncated": False, "full": False}
+        result: dict[str, Any] = {"timed_out": False, "truncated": False, "full": False, "slowed": False}
         process = self._start(request, with_input=bool(stdin))
         if isinstance(process, OSError):
             code = 127 if isinstance(process, FileNotFoundError) else 126
@@ -227,6 +231,8 @@ class Supervisor:
             oom = _oom_kills() > kills
             full = oom and self._kept() > request["memory"] // 2
             result |= {"code": code, "truncated": watch.truncated, "oom": oom, "full": full}
+            # What programs start with is what this process has, and nothing that one user may do gives it back.
+            result["slowed"] = _pace() != self._pace
         out.add(b"X", json.dumps(result).encode())
 
     def _start(self, request: dict[str, Any], *, with_input: bool) -> subprocess.Popen[bytes] | OSError:
@@ -480,11 +486,28 @@ def _descend(folder: int, names: list[str], *, make: bool) -> int:
             os.close(current)
             current = inner
             if make:
+                _without_attributes(current)
                 os.fchmod(current, 0o755)
     except OSError:
         os.close(current)
         raise
     return current
+
+
+def _without_attributes(folder: int) -> None:
+    """Take from a folder what a program put on it beside the mode: above all, who gets what of new files in it."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):  # a file system that has none
+        for name in os.listxattr(folder):
+            os.removexattr(folder, name)
+
+
+def _pace() -> tuple[object, ...]:
+    """On which processors, in which class and how far behind others this process is served."""
+    processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    kind = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else 0
+    return processors, kind, os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def _remove(folder: int, name: str) -> None:
