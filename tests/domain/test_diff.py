@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeteam.domain.diff import Change, apply, changes, keep_line_ends, shift, split_lines, unified
+from codeteam.domain.diff import Change, apply, changes, few_changes, keep_line_ends, shift, split_lines, unified
 from codeteam.domain.source import Span
 
 TEXT = st.lists(st.sampled_from(["", "a", "b", "é", "x\x0c", "\u2028"]), max_size=12).flatmap(
@@ -34,6 +34,15 @@ def test_changes_turn_old_into_new(old: str, new: str) -> None:
     edits = changes(before, after)
     assert apply(before, edits) == after
     assert all(left.end < right.start for left, right in pairwise(edits))
+
+
+@given(TEXT, TEXT, st.integers(0, 8))
+def test_a_bounded_comparison_is_right_too_and_coarse_beyond_its_bound(old: str, new: str, most: int) -> None:
+    before, after = split_lines(old), split_lines(new)
+    edits = few_changes(before, after, most)
+    assert apply(before, edits) == after
+    shortest = sum(edit.end - edit.start + len(edit.lines) for edit in changes(before, after))
+    assert edits == changes(before, after) if shortest <= most else len(edits) == 1
 
 
 def test_two_far_places_of_ten_thousand_lines_are_two_small_edits() -> None:

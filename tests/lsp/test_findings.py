@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from codeteam.domain.findings import Related, Severity
 from tests.lsp.client import CAPABILITIES, Client, at, without
 from tests.lsp.playing import finding, playing, proposed
@@ -66,6 +68,34 @@ async def test_findings_move_with_their_text_and_go_with_it(tmp_path: Path) -> N
         assert [found["code"] for found in await shown(client, uri, 4)] == ["docs/missing"]
         client.change(uri, (at(5, 0), "\n\n"), (at(0, 0, 1, 0), ""))
         assert [found["range"]["start"]["line"] for found in await shown(client, uri, 5)] == [6]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_findings_stay_with_their_text_when_all_of_it_is_replaced(tmp_path: Path, whole: bool) -> None:
+    """Some clients send the whole text at every change; formatters send one range from the first line to the last."""
+    root, uri = workspace(tmp_path)
+    pasted = "".join(f"import m{number}\n" for number in range(6))
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        client.change(uri, (None if whole else at(0, 0, 6, 0), pasted + CODE))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 2)] == [11, 9]
+        tabs = (pasted + CODE).replace("    ", "\t").replace("import os\n", "")
+        client.change(uri, (None if whole else at(0, 0, 12, 0), tabs))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 3)] == [10, 8]
+        client.change(uri, (None if whole else at(0, 0, 11, 0), tabs.replace("return é.st_size", "return 1")))
+        assert [found["code"] for found in await shown(client, uri, 4)] == ["docs/missing"]
+
+
+async def test_what_is_pasted_below_a_finding_leaves_it_there(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[WIDE, FAULT])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        client.change(uri, (at(5, 20), "\n" + "\n".join(f"    # {number}" for number in range(6))))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 2)] == [3, 5]
 
 
 async def test_typing_is_answered_with_one_notification(tmp_path: Path) -> None:

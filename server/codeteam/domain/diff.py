@@ -48,6 +48,15 @@ def changes(old: Sequence[str], new: Sequence[str]) -> tuple[Change, ...]:
     return tuple(_middle(before, after, head)) if before or after else ()
 
 
+def few_changes(old: Sequence[str], new: Sequence[str], most: int) -> tuple[Change, ...]:
+    """As `changes`, but in bounded time: what takes more than `most` lines added and removed is one change of all."""
+    head = _common_head(old, new)
+    tail = _common_tail(old, new, head)
+    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
+    path = _shortest(before, after, most) if before and after else ()
+    return tuple(_edits(before, after, path or (), head))
+
+
 def apply(old: Sequence[str], edits: Sequence[Change]) -> list[str]:
     """The lines after the edits."""
     lines: list[str] = []
@@ -112,10 +121,17 @@ def _common_tail(old: Sequence[str], new: Sequence[str], head: int) -> int:
 
 
 def _middle(old: Sequence[str], new: Sequence[str], offset: int) -> Iterator[Change]:
-    path = _shortest(old, new) if old and new else ()
+    path = _shortest(old, new, _FAR) if old and new else ()
     if path is None:
         opcodes = SequenceMatcher(a=old, b=new).get_opcodes()
         path = tuple((start, new_start, end - start) for tag, start, end, new_start, _ in opcodes if tag == "equal")
+    return _edits(old, new, path, offset)
+
+
+def _edits(
+    old: Sequence[str], new: Sequence[str], path: Sequence[tuple[int, int, int]], offset: int
+) -> Iterator[Change]:
+    """What stands between equal runs (old start, new start, length)."""
     at = new_at = 0
     for start, new_start, length in (*path, (len(old), len(new), 0)):
         if start > at or new_start > new_at:
@@ -123,15 +139,15 @@ def _middle(old: Sequence[str], new: Sequence[str], offset: int) -> Iterator[Cha
         at, new_at = start + length, new_start + length
 
 
-def _shortest(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[int, int, int], ...] | None:
-    """Equal runs (old start, new start, length) of the shortest edit script; None where it is longer than `_FAR`.
+def _shortest(old: Sequence[str], new: Sequence[str], most: int) -> tuple[tuple[int, int, int], ...] | None:
+    """Equal runs (old start, new start, length) of the shortest edit script; None where it is longer than `most`.
 
     Myers, "An O(ND) difference algorithm and its variations" (1986). `difflib` alone is not enough: in long texts
     it leaves frequent lines out, and a table of equal lines becomes one edit over everything.
     """
     reach = {1: 0}
     trail: list[dict[int, int]] = []
-    for distance in range(min(_FAR, len(old) + len(new)) + 1):
+    for distance in range(min(most, len(old) + len(new)) + 1):
         trail.append(reach.copy())
         for diagonal in range(-distance, distance + 1, 2):
             down = diagonal == -distance or (

@@ -5,6 +5,7 @@ Lines end where the protocol says (LF, CRLF, CR) and nowhere else; a column past
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +56,15 @@ class Snapshot:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What an edit did, in whole lines: from `start` (from 0) the old lines went and the new ones came."""
+
+    start: int
+    old: Sequence[str]
+    new: Sequence[str]
+
+
 class Document:
     """A document that an editor has open, kept in step by `change`."""
 
@@ -84,12 +94,12 @@ class Document:
         """A line without its end; empty past the last."""
         return self._lines[line].rstrip("\r\n") if 0 <= line < len(self._lines) else ""
 
-    def change(self, change: types.TextDocumentContentChangeEvent) -> None:
+    def change(self, change: types.TextDocumentContentChangeEvent) -> Replacement:
         """Replace a range, or everything."""
         self._text = None
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            self._lines = lines_of(change.text)
-            return
+            before, self._lines = self._lines, lines_of(change.text)
+            return Replacement(0, before, self._lines.copy())
         first, start = self._place(change.range.start)
         last, end = self._place(change.range.end)
         last, end = max((last, end), (first, start))
@@ -98,7 +108,10 @@ class Document:
             first -= 1
             text = self._lines[first] + text
         at_end = last == len(self._lines) - 1
-        self._lines[first : last + 1] = lines_of(text) if at_end else split_lines(text)
+        old = self._lines[first : last + 1]
+        new = lines_of(text) if at_end else split_lines(text)
+        self._lines[first : last + 1] = new
+        return Replacement(first, old, new)
 
     def _place(self, position: types.Position) -> tuple[int, int]:
         """Line and character index of a position, drawn into the text where it lies outside."""

@@ -13,17 +13,16 @@ from lsprotocol import types
 from codeteam.domain.diff import split_lines
 from codeteam.domain.findings import Finding, Related
 from codeteam.lsp.dismissals import Dismissals
-from codeteam.lsp.document import Document, key, path_of
+from codeteam.lsp.document import Document, Replacement, key, path_of
 from codeteam.lsp.editor import Editor
 from codeteam.lsp.from_lsp import finding_of
 from codeteam.lsp.planning import FileEdit, file_below
+from codeteam.lsp.quotes import Moves, near, nearest, quoted
 from codeteam.lsp.to_lsp import diagnostic, uri_of
 from codeteam.workspace.reading import read_text
 
 _DEBOUNCE = 0.15
 """Seconds of quiet before moved findings are sent again: typing comes in bursts."""
-_NEAR = 3
-"""Lines around its place where a quote that an edit has touched is looked for."""
 _LARGEST = 8 * 1024 * 1024
 """Bytes of a closed file that is read to find a finding's place."""
 
@@ -38,7 +37,7 @@ class _Shown:
     @property
     def end(self) -> int:
         """Line from 0, included."""
-        return self.start + len(_quoted(self.finding)) - 1
+        return self.start + len(quoted(self.finding.quote)) - 1
 
     def at(self, start: int) -> _Shown:
         return self if start == self.start else _Shown(self.finding, self.job, start)
@@ -78,15 +77,15 @@ class FindingsBoard:
         self._place(page, self._lines(page))
         self._publish(page)
 
-    def changed(self, document: Document, events: Sequence[types.TextDocumentContentChangeEvent]) -> None:
-        """Keep step with an edit; `document` is as after it."""
+    def changed(self, document: Document, edits: Sequence[Replacement]) -> None:
+        """Keep step with edits, one after the other; `document` is as after them."""
         page = self._pages.get(key(document.uri))
         if page is None or not (page.shown or page.unplaced):
             return
-        for event in events:
-            if isinstance(event, types.TextDocumentContentChangePartial):
-                page.shown = tuple(_shifted(item, event) for item in page.shown)
-        found = ((item, _near(item, document.lines)) for item in page.shown)
+        for edit in edits:
+            moves = Moves(edit)
+            page.shown = tuple(item.at(moves.moved(quoted(item.finding.quote), item.start)) for item in page.shown)
+        found = ((item, near(quoted(item.finding.quote), document.lines, item.start)) for item in page.shown)
         page.shown = tuple(item.at(start) for item, start in found if start is not None)
         self._place(page, document.lines)
         self._later(page)
@@ -155,7 +154,7 @@ class FindingsBoard:
         placed: list[_Shown] = []
         waiting: list[tuple[Finding, str]] = []
         for found, job in page.unplaced:
-            start = _find(found, lines)
+            start = nearest(quoted(found.quote), lines, found.start_line - 1)
             if start is None:
                 waiting.append((found, job))
             else:
@@ -203,48 +202,10 @@ def _related(finding: Finding, folder: Path | None) -> tuple[tuple[str, Related]
 def _replaced(lines: Sequence[str], item: _Shown) -> str | None:
     """The text with the suggestion in the place of the quote; None where a quoted line is not as it was."""
     there = lines[item.start : item.end + 1]
-    if [line.strip() for line in there] != _quoted(item.finding):
+    if [line.strip() for line in there] != quoted(item.finding.quote):
         return None
     indent = there[0][: len(there[0]) - len(there[0].lstrip())]
     end = there[-1][len(there[-1].rstrip("\r\n")) :]
     new = [f"{indent}{line}" if line.strip() else line for line in split_lines(item.finding.fix)]
     text = (end or "\n").join(line.rstrip("\r\n") for line in new)
     return "".join((*lines[: item.start], text, end, *lines[item.end + 1 :]))
-
-
-def _quoted(finding: Finding) -> list[str]:
-    """The quote's lines without the white space around them; never none."""
-    lines = [line.strip() for line in split_lines(finding.quote.strip())]
-    return lines or [""]
-
-
-def _shifted(item: _Shown, event: types.TextDocumentContentChangePartial) -> _Shown:
-    """Moved by what came in or went out above it."""
-    last = event.range.end.line
-    grown = len(split_lines(event.text + ".")) - 1 - (last - event.range.start.line)
-    return item.at(item.start + grown) if item.start >= last else item
-
-
-def _near(item: _Shown, lines: Sequence[str]) -> int | None:
-    """Where the quote stands, close to where it stood; elsewhere it would be another line that reads the same."""
-    quote = _quoted(item.finding)
-    around = sorted(range(item.start - _NEAR, item.start + _NEAR + 1), key=lambda number: abs(number - item.start))
-    return next((number for number in around if _stands(quote, lines, number)), None)
-
-
-def _stands(quote: Sequence[str], lines: Sequence[str], start: int) -> bool:
-    return (
-        start >= 0
-        and start + len(quote) <= len(lines)
-        and all(text in lines[start + offset] for offset, text in enumerate(quote))
-    )
-
-
-def _find(finding: Finding, lines: Sequence[str]) -> int | None:
-    """The line, from 0, where the quote stands, nearest to where it was found."""
-    quote = _quoted(finding)
-    if quote == [""]:
-        return None
-    wanted = finding.start_line - 1
-    places = [number for number in range(len(lines) - len(quote) + 1) if _stands(quote, lines, number)]
-    return min(places, key=lambda number: abs(number - wanted), default=None)

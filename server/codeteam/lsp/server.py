@@ -220,10 +220,9 @@ class Server(LanguageServer):
         if document is None:
             log.warning("%s was changed but is not open", params.text_document.uri)
             return
-        for change in params.content_changes:
-            document.change(change)
+        replacements = [document.change(change) for change in params.content_changes]
         document.version = params.text_document.version
-        self._board.changed(document, params.content_changes)
+        self._board.changed(document, replacements)
 
     def _code_action(self, params: object) -> list[dict[str, Any]]:
         request = menu_request(params)
