@@ -372,7 +372,7 @@ class Client:
                 return [self.settings for _ in params["items"]]
             case "window/showDocument":
                 return {"success": True}
-            case "window/workDoneProgress/create" | "client/registerCapability":
+            case "window/workDoneProgress/create" | "client/registerCapability" | "client/unregisterCapability":
                 return None
             case _:
                 raise AssertionError(f"the server asked for {method}")

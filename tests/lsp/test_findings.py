@@ -114,6 +114,82 @@ async def test_typing_is_answered_with_one_notification(tmp_path: Path) -> None:
         assert count <= 4
 
 
+async def test_a_closed_document_is_its_file_again(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        client.change(uri, (at(0, 0), "import re\n" * 9))
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 2)] == [14, 12]
+        client.close(uri)
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 3)] == [5, 3]
+        client.open(uri, CODE)
+        await shown(client, uri, 4)
+        (root / "a.py").write_text(CODE.replace("return é.st_size", "return 1"))
+        client.close(uri)
+        assert [found["code"] for found in await shown(client, uri, 5)] == ["docs/missing"]
+
+
+def watchers(client: Client) -> list[tuple[str, str]]:
+    """What the server has asked to be watched: the registrations with their patterns."""
+    asked = [entry["params"] for entry in client.requests if entry["method"] == "client/registerCapability"]
+    return [
+        (one["id"], watcher["globPattern"])
+        for params in asked
+        for one in params["registrations"]
+        if one["method"] == "workspace/didChangeWatchedFiles"
+        for watcher in one["registerOptions"]["watchers"]
+    ]
+
+
+async def test_a_closed_file_is_watched_while_findings_of_it_are_shown(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    capabilities = {**CAPABILITIES, "workspace": {**CAPABILITIES["workspace"]}}
+    capabilities["workspace"]["didChangeWatchedFiles"] = {"dynamicRegistration": True}
+
+    def told(kind: int) -> None:
+        client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": uri, "type": kind}]})
+
+    async with playing(tmp_path / "home", proposed(findings=[FAULT]), capabilities=capabilities) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        await client.asked("client/registerCapability")
+        ((mark, pattern),) = watchers(client)
+        assert pattern == "**/a.py"
+        (root / "a.py").write_text("\n" + CODE)
+        told(2)  # the buffer is what the user sees, whatever the file is
+        client.close(uri)
+        assert [found["range"]["start"]["line"] for found in await shown(client, uri, 2)] == [6]
+        (root / "a.py").write_text("\n\n" + CODE)
+        told(2)
+        (fault,) = await shown(client, uri, 3)
+        assert fault["range"] == at(7, 4, 7, 20)
+        (root / "a.py").unlink()
+        told(3)
+        assert await shown(client, uri, 4) == []
+        (root / "a.py").write_text(CODE)
+        told(1)
+        (fault,) = await shown(client, uri, 5)
+        await client.execute("codeteam.dismiss", {"findingId": fault["data"]["findingId"]})
+        gone = await client.asked("client/unregisterCapability")
+        assert [one["id"] for one in gone["unregisterations"]] == [mark]
+        assert len(watchers(client)) == 1
+
+
+async def test_an_editor_that_watches_nothing_is_asked_for_nothing(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed(findings=[FAULT])) as client:
+        await client.initialize(root)
+        client.open(uri, CODE)
+        await reviewed(client, uri)
+        await shown(client, uri, 1)
+        client.close(uri)
+        await shown(client, uri, 2)
+        assert watchers(client) == []
+
+
 async def test_a_dismissed_finding_goes_and_does_not_come_back(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
     async with playing(tmp_path / "home", proposed(findings=[FAULT, WIDE])) as client:

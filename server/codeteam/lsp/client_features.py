@@ -32,6 +32,8 @@ class ClientFeatures:
     """Settings may be asked for."""
     watch_configuration: bool = False
     """The client announces changed settings once the server registers for them."""
+    watch_files: bool = False
+    """The client watches files that the server names while it runs."""
     show_document: bool = False
     job_notifications: bool = False
     """The client asks for `codeteam/job`."""
@@ -70,6 +72,7 @@ def client_features(capabilities: object) -> ClientFeatures:
         code_descriptions=_at(capabilities, *diagnostics, "codeDescriptionSupport") is True,
         configuration=_at(capabilities, "workspace", "configuration") is True,
         watch_configuration=_at(capabilities, "workspace", "didChangeConfiguration", "dynamicRegistration") is True,
+        watch_files=_at(capabilities, "workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
         show_document=_at(capabilities, "window", "showDocument", "support") is True,
         job_notifications=_at(capabilities, "experimental", "codeteam", "jobs") is True,
         chat=_at(capabilities, "experimental", "codeteam", "chat") is True,

@@ -19,6 +19,7 @@ from codeteam.lsp.from_lsp import finding_of
 from codeteam.lsp.planning import FileEdit, file_below
 from codeteam.lsp.quotes import Moves, near, nearest, quoted
 from codeteam.lsp.to_lsp import diagnostic, uri_of
+from codeteam.lsp.watching import Watching
 from codeteam.workspace.reading import read_text
 
 _DEBOUNCE = 0.15
@@ -32,7 +33,7 @@ class _Shown:
     finding: Finding
     job: str
     start: int
-    """Line from 0."""
+    """Line from 0; where it is not in the text, where it was last."""
 
     @property
     def end(self) -> int:
@@ -51,8 +52,8 @@ class _Page:
     folder: Path | None = None
     """What the findings' paths are relative to: the workspace, else the document's own folder."""
     shown: tuple[_Shown, ...] = ()
-    unplaced: tuple[tuple[Finding, str], ...] = ()
-    """Findings whose quote is not there yet: the edit that brings it is on its way. With their jobs."""
+    unplaced: tuple[_Shown, ...] = ()
+    """Those whose quote is not there: the edit or the file that brings it may be on its way."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -63,6 +64,7 @@ class FindingsBoard:
         self._editor = editor
         self._dismissals = dismissals
         self._pages: dict[str, _Page] = {}
+        self._watching = Watching(editor)
 
     def show(self, uri: str, job: str, findings: Sequence[Finding], folder: Path | None) -> None:
         """Show a job's findings of a document in place of what was shown before.
@@ -73,9 +75,8 @@ class FindingsBoard:
         page.uri, page.folder = uri, folder
         dismissed = self._dismissals.of(folder)
         wanted = {found.fingerprint: found for found in findings if found.fingerprint not in dismissed}
-        page.shown, page.unplaced = (), tuple((found, job) for found in wanted.values())
-        self._place(page, self._lines(page))
-        self._publish(page)
+        page.shown, page.unplaced = (), tuple(_Shown(found, job, found.start_line - 1) for found in wanted.values())
+        self._place_again(page)
 
     def changed(self, document: Document, edits: Sequence[Replacement]) -> None:
         """Keep step with edits, one after the other; `document` is as after them."""
@@ -95,10 +96,13 @@ class FindingsBoard:
         page = self._pages.get(key(document.uri))
         if page is not None:
             page.uri = document.uri
-            page.unplaced = (*page.unplaced, *((item.finding, item.job) for item in page.shown))
-            page.shown = ()
-            self._place(page, document.lines)
-            self._publish(page)
+            self._place_again(page)
+
+    def on_disk(self, uri: str) -> None:
+        """A document was closed, or a file changed, came or went: without a buffer, what counts is the file."""
+        page = self._pages.get(key(uri))
+        if page is not None and self._editor.documents.get(uri) is None:
+            self._place_again(page)
 
     def dismiss(self, fingerprint: str) -> str | None:
         """Take a finding away, and remember that; its job, or None when it is not shown."""
@@ -149,18 +153,17 @@ class FindingsBoard:
         text = read_text(Path(path), _LARGEST) if path is not None else None
         return [*split_lines(text or ""), ""]
 
+    def _place_again(self, page: _Page) -> None:
+        """The text may be another one: look for every finding in it, and show what is there."""
+        page.unplaced, page.shown = (*page.unplaced, *page.shown), ()
+        self._place(page, self._lines(page))
+        self._publish(page)
+
     def _place(self, page: _Page, lines: Sequence[str]) -> None:
         """Find the unplaced in the text, the nearest place first."""
-        placed: list[_Shown] = []
-        waiting: list[tuple[Finding, str]] = []
-        for found, job in page.unplaced:
-            start = nearest(quoted(found.quote), lines, found.start_line - 1)
-            if start is None:
-                waiting.append((found, job))
-            else:
-                placed.append(_Shown(found, job, start))
-        page.shown = (*page.shown, *placed)
-        page.unplaced = tuple(waiting)
+        found = [(item, nearest(quoted(item.finding.quote), lines, item.start)) for item in page.unplaced]
+        page.shown = (*page.shown, *(item.at(start) for item, start in found if start is not None))
+        page.unplaced = tuple(item for item, start in found if start is None)
 
     def _later(self, page: _Page) -> None:
         if page.timer is not None:
@@ -171,6 +174,7 @@ class FindingsBoard:
         if page.timer is not None:
             page.timer.cancel()
             page.timer = None
+        self._watching.watch(page.uri, bool(page.shown or page.unplaced))
         document = self._editor.documents.get(page.uri)
         lines = self._lines(page)
         params = types.PublishDiagnosticsParams(

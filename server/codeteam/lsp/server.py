@@ -109,10 +109,11 @@ class Server(LanguageServer):
             types.SET_TRACE: lambda _: None,
             types.TEXT_DOCUMENT_DID_OPEN: self._did_open,
             types.TEXT_DOCUMENT_DID_CHANGE: self._did_change,
-            types.TEXT_DOCUMENT_DID_CLOSE: lambda params: self._editor.documents.close(params.text_document.uri),
+            types.TEXT_DOCUMENT_DID_CLOSE: self._did_close,
             types.TEXT_DOCUMENT_CODE_ACTION: self._code_action,
             types.WORKSPACE_EXECUTE_COMMAND: self._execute_command,
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
+            types.WORKSPACE_DID_CHANGE_WATCHED_FILES: self._did_change_watched_files,
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             types.WINDOW_WORK_DONE_PROGRESS_CANCEL: self._progress_cancel,
             "codeteam/trust": self._trust,
@@ -223,6 +224,14 @@ class Server(LanguageServer):
         replacements = [document.change(change) for change in params.content_changes]
         document.version = params.text_document.version
         self._board.changed(document, replacements)
+
+    def _did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+        self._editor.documents.close(params.text_document.uri)
+        self._board.on_disk(params.text_document.uri)
+
+    def _did_change_watched_files(self, params: types.DidChangeWatchedFilesParams) -> None:
+        for change in params.changes:
+            self._board.on_disk(change.uri)
 
     def _code_action(self, params: object) -> list[dict[str, Any]]:
         request = menu_request(params)
