@@ -35,6 +35,8 @@ class Tongue:
     """Tests stand in the folder of what they test, and nowhere else."""
     package: str = ""
     """File of a package, where tests stand in the folder `tests` beside that file, and nowhere else."""
+    editors: tuple[str, ...] = ()
+    """Other names that some editors have for it, beside `editor`."""
 
 
 TONGUES = {
@@ -57,7 +59,7 @@ TONGUES = {
         ),
         Tongue(
             "shell", "Bash", (".sh", ".bash", ".bats"), "shellscript", ("bash", "sh", "shell", "bats", "zsh"),
-            r".*\.bats", "{stem}.bats",
+            r".*\.bats", "{stem}.bats", editors=("sh", "bash"),
         ),
         Tongue("go", "Go", (".go",), "go", ("go", "golang"), r".*_test\.go", "{stem}_test.go", beside=True),
         Tongue(
@@ -85,6 +87,11 @@ def tongue_of(path: str) -> Tongue | None:
     """The language of a file, by its ending; None for any other file."""
     ending = posixpath.splitext(path)[1].lower()  # of every file at every turn: paths as objects are slow
     return next((tongue for tongue in TONGUES.values() if ending in tongue.endings), None)
+
+
+def tongue_named(identifier: str) -> Tongue | None:
+    """The language that an editor means; None for any other."""
+    return next((tongue for tongue in TONGUES.values() if identifier in (tongue.editor, *tongue.editors)), None)
 
 
 def can_be_written(path: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codeteam.domain.languages import TONGUES, tongue_of
+from codeteam.domain.languages import Tongue, tongue_named, tongue_of
 from codeteam.domain.task import Intent
 from codeteam.lsp.client_features import ClientFeatures
 from codeteam.lsp.document import Document
@@ -24,7 +24,6 @@ KINDS = (
     *(f"{SOURCE}.{name}" for name in ("test", "review", "cancel", "apply", "rerun")),
 )
 """Every kind that is offered, as the server announces them."""
-_LANGUAGES = frozenset(tongue.editor for tongue in TONGUES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def _about_jobs(jobs: Sequence[EditorJob]) -> Iterator[Entry]:
 
 def _for_diagnostics(request: MenuRequest, document: Document, board: FindingsBoard) -> Iterator[Entry]:
     found = request.diagnostics
-    if not found or not _is_code(document):
+    if not found or _tongue(document) is None:
         return
     ours = {mark: item for item in found if (mark := board.fingerprint(document.uri, item))}
     for mark, item in ours.items():
@@ -109,18 +108,18 @@ def _about(
     )
 
 
-def _is_code(document: Document) -> bool:
-    """Whether it is in a language that the team writes, by what the editor or else its name says."""
-    return document.language in _LANGUAGES or tongue_of(document.uri) is not None
+def _tongue(document: Document) -> Tongue | None:
+    """The language, of those that the team writes, by what the editor or else its name says."""
+    return tongue_named(document.language) or tongue_of(document.uri)
 
 
 def _for_place(request: MenuRequest, document: Document) -> Iterator[Entry]:
-    prose = document.language in PROSE
-    if not prose and not _is_code(document):
+    prose, tongue = document.language in PROSE, _tongue(document)
+    if not prose and tongue is None:
         return
     place = look(
         document.lines,
-        language=document.language,
+        language=document.language if prose or tongue is None else tongue.name,
         selected=request.selection,
         cursor=min(request.start.line + 1, len(document.lines)),
     )

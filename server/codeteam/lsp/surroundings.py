@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codeteam.domain.source import Span
-from codeteam.lsp import outline, rust_outline
+from codeteam.lsp import braces, outline, rust_outline
 
 PROSE = frozenset(
     {"markdown", "plaintext", "text", "restructuredtext", "rst", "asciidoc", "org", "latex", "typst", "quarto", "mdx"}
@@ -16,6 +16,8 @@ PROSE = frozenset(
 _TODO = re.compile(r"(?:#|//|/\*|\*|--|;|<!--).*?\b(?:TODO|FIXME)\b")
 _LONGEST_COMMENT = 2000
 """Characters of a line that is looked at; what is longer was not written by hand."""
+_LONGEST_BLOCK = 200
+"""Lines above that are looked at for where a block of comment begins."""
 _COMMENT = re.compile(r"\s*(?:#(?!!)|//|/\*|\*/|\* |--(?:\s|$)|;;|<!--)")
 _REMARK = re.compile(r"\s*(?:#+(?!\S)|//|/\*|--(?!\S)|;;|<!--)")
 """The same under the cursor, where nobody has chosen it: `#include` is none."""
@@ -49,7 +51,12 @@ class Surroundings:
 
 
 def look(lines: Sequence[str], *, language: str, selected: Span | None, cursor: int) -> Surroundings:
-    """Read the place; `cursor` is a line from 1."""
+    """Read the place.
+
+    Args:
+        language: by its name, see `codeteam.domain.languages`, else as the editor names it.
+        cursor: a line from 1.
+    """
     prose = language in PROSE
     if selected is not None:
         chosen = [line.strip() for line in lines[selected.start_line - 1 : selected.end_line]]
@@ -95,7 +102,7 @@ def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
     found = _definition_at(lines, cursor, language)
     line = lines[cursor - 1] if cursor <= len(lines) else ""
     todo = _asks(line)
-    comment = len(line) < _LONGEST_COMMENT and bool(_REMARK.match(line))
+    comment = len(line) < _LONGEST_COMMENT and (bool(_REMARK.match(line)) or _in_block(lines, cursor - 1))
     docstring = found.docstring if found else outline.module_docstring(lines) if language == "python" else None
     quoted = docstring is not None and _within(Span(cursor, cursor), docstring)
     stub = found is not None and found.stub
@@ -118,7 +125,18 @@ def _definition_at(lines: Sequence[str], line: int, language: str) -> outline.De
     """In languages whose definitions are found by their look."""
     if language == "python":
         return outline.definition_at(lines, line)
-    return rust_outline.definition_at(lines, line) if language == "rust" else None
+    if language == "rust":
+        return rust_outline.definition_at(lines, line)
+    return braces.definition_at(lines, line, language)
+
+
+def _in_block(lines: Sequence[str], at: int) -> bool:
+    """Whether a line that begins with an asterisk stands in a block of such lines that begins as a comment."""
+    for number in range(at, max(-1, at - _LONGEST_BLOCK), -1):
+        text = lines[number].lstrip() if number < len(lines) else ""
+        if not text.startswith("*") or (text.startswith("*/") and number < at):
+            return number < at and text.startswith("/*") and "*/" not in text
+    return False
 
 
 def _asks(line: str) -> bool:
