@@ -126,7 +126,44 @@ async def test_comments_and_a_modules_docstring_ask_for_something_when_one_asks(
     assert kinds(await client.code_actions(uri, at(5, 3), only=["refactor"])) == implement
     assert kinds(await client.code_actions(uri, at(6, 3), only=["refactor"])) == set()
     assert kinds(await client.code_actions(uri, at(5, 3), triggerKind=2)) == set()
-    assert kinds(await client.code_actions(uri, at(2, 3), triggerKind=2)) == implement
+    assert kinds(await client.code_actions(uri, at(2, 3), triggerKind=2)) == set()
+    client.open("file:///w/only.py", '"""A parser of dates."""\n')
+    assert kinds(await client.code_actions("file:///w/only.py", at(0, 3), triggerKind=2)) == implement
+
+
+COMPLETE = '''\
+class Shelf(Protocol):
+    """Holds things."""
+    def put(self) -> None: ...
+class Store(abc.ABC):
+    @abstractmethod
+    def get(self) -> int:
+        """One of them."""
+        raise NotImplementedError
+@typing.overload
+def twice(n: int) -> int: ...
+def done(n):
+    """Says n."""
+    return n
+class ShelfError(Exception):
+    """The shelf is full."""
+'''
+
+
+@pytest.mark.parametrize("line", range(len(COMPLETE.splitlines())))
+async def test_what_is_complete_without_a_body_asks_for_nothing(client: Client, line: int) -> None:
+    client.open(URI, COMPLETE)
+    assert await client.code_actions(URI, at(line, 6), triggerKind=2) == []
+    offered = kinds(await client.code_actions(URI, at(line, 6), only=["refactor"]))
+    documented = '"""' in COMPLETE.splitlines()[line]
+    assert offered == {*ON_CODE, *([f"{REWRITE}.implement"] if documented else [])}
+
+
+async def test_a_file_of_declarations_lacks_nothing(client: Client) -> None:
+    uri = "file:///w/shelf.pyi"
+    client.open(uri, "def size(path: str) -> int: ...\n")
+    assert await client.code_actions(uri, at(0, 6), triggerKind=2) == []
+    assert kinds(await client.code_actions(uri, at(0, 6), only=["refactor"])) == ON_CODE
 
 
 @pytest.mark.parametrize("body", ["pass", "...", "raise NotImplementedError", 'raise NotImplementedError("soon")'])

@@ -120,6 +120,7 @@ def _for_place(request: MenuRequest, document: Document) -> Iterator[Entry]:
     place = look(
         document.lines,
         language=document.language if prose or tongue is None else tongue.name,
+        declares=tongue is not None and document.uri.lower().endswith(tongue.declarations),
         selected=request.selection,
         cursor=min(request.start.line + 1, len(document.lines)),
     )

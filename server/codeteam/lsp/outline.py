@@ -19,6 +19,12 @@ _LONGEST_HEAD = 60
 _HEAD = re.compile(r"(\s*)(?:async\s+)?(def|class)\s+(\w+)")
 _QUOTE = re.compile(r"\s*[rRuUbB]{0,2}(\"\"\"|'''|\"|')")
 _EMPTY = re.compile(r"(?:\.\.\.|pass|raise\s+NotImplementedError\b.*)\s*(?:#.*)?$")
+_DECLARED = re.compile(r"\s*@(?:\w+\.)*(?:overload|abstract\w+)\b")
+"""Decorators of what has no body, and is to have none."""
+_ABSTRACT = re.compile(r"\b(?:Protocol|ABC|ABCMeta)\b")
+"""Bases of classes that say what others write."""
+_MARKER = re.compile(r"\w*(?:Error|Exception|Warning)")
+"""Names of classes that are finished with their documentation."""
 _ONE_LINE_STUB = re.compile(r":\s*(?:\.\.\.|pass)\s*(?:#.*)?$")
 
 
@@ -30,7 +36,7 @@ class Definition:
     span: Span
     """Decorators included."""
     stub: bool
-    """It has no body to speak of: `...`, `pass`, `raise NotImplementedError`, or a docstring alone."""
+    """It has no body to speak of, and is to have one: `...`, `pass`, `raise NotImplementedError`, a docstring alone."""
     docstring: Span | None
 
 
@@ -52,6 +58,12 @@ def module_docstring(lines: Sequence[str]) -> Span | None:
     """The lines of the text in quotes that a module begins with."""
     first = next((number for number, line in enumerate(lines[:_FARTHEST]) if line.strip() and line[0] != "#"), None)
     return None if first is None else _docstring(lines, first, min(len(lines), first + _FARTHEST))
+
+
+def only_docstring(lines: Sequence[str], docstring: Span | None) -> bool:
+    """Whether a module holds nothing but the text in quotes that it begins with."""
+    rest = lines[docstring.end_line if docstring else 0 :]
+    return len(rest) <= _FARTHEST and not any(line.strip() and line.lstrip()[0] != "#" for line in rest)
 
 
 def _outwards(lines: Sequence[str], at: int) -> Iterator[int]:
@@ -86,8 +98,23 @@ def _read(lines: Sequence[str], head: int, match: re.Match[str]) -> Definition:
     while first > 0 and lines[first - 1].lstrip().startswith("@") and _indent(lines[first - 1]) == indent:
         first -= 1
     docstring = _docstring(lines, body, end)
-    stub = _is_stub(lines, body, end, docstring, is_class=match.group(2) == "class")
-    return Definition(match.group(3), Span(first + 1, end), stub, docstring)
+    is_class = match.group(2) == "class"
+    stub = _is_stub(lines, body, end, docstring, is_class=is_class)
+    finished = stub and (bool(is_class and _MARKER.fullmatch(match.group(3))) or _only_declared(lines, first, head))
+    return Definition(match.group(3), Span(first + 1, end), stub and not finished, docstring)
+
+
+def _only_declared(lines: Sequence[str], first: int, head: int) -> bool:
+    """Whether a definition without a body is complete: by its decorators, or by the class that it is, or is in."""
+    if any(_DECLARED.match(line) for line in lines[first:head]):
+        return True
+    for number in _outwards(lines, head):
+        match = _HEAD.match(lines[number])
+        if match and match.group(2) == "class":
+            return any(_ABSTRACT.search(line) for line in lines[number : _body_start(lines, number)])
+        if match and number < head:
+            return False
+    return False
 
 
 def _body_start(lines: Sequence[str], head: int) -> int:

@@ -47,15 +47,18 @@ class Surroundings:
     @property
     def deserves_a_hint(self) -> bool:
         """Worth offering something although nobody asked (LSP's automatic trigger)."""
-        return self.selected is not None or self.todo or self.stub or self.docstring
+        return self.selected is not None or self.todo or self.stub
 
 
-def look(lines: Sequence[str], *, language: str, selected: Span | None, cursor: int) -> Surroundings:
+def look(
+    lines: Sequence[str], *, language: str, selected: Span | None, cursor: int, declares: bool = False
+) -> Surroundings:
     """Read the place.
 
     Args:
         language: by its name, see `codeteam.domain.languages`, else as the editor names it.
         cursor: a line from 1.
+        declares: the file only declares what another holds, so that nothing in it lacks a body.
     """
     prose = language in PROSE
     if selected is not None:
@@ -66,14 +69,16 @@ def look(lines: Sequence[str], *, language: str, selected: Span | None, cursor: 
         elif prose:
             return Surroundings(selected=selected, requirement=True, code=False)
         else:
-            return _selection(lines, chosen, selected, language)
+            return _selection(lines, chosen, selected, language, declares)
     if prose:
         blank = not any(line.strip() for line in lines)
         return Surroundings(selected=None, requirement=not blank, code=False, blank=blank)
-    return _cursor(lines, language, cursor)
+    return _cursor(lines, language, cursor, declares)
 
 
-def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, language: str) -> Surroundings:
+def _selection(
+    lines: Sequence[str], chosen: Sequence[str], selected: Span, language: str, declares: bool
+) -> Surroundings:
     first = next(number for number in range(selected.start_line, selected.end_line + 1) if lines[number - 1].strip())
     found = _definition_at(lines, first, language)
     begins = found is not None and found.span.start_line >= first and found.span.end_line <= selected.end_line
@@ -83,7 +88,7 @@ def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, lang
         and not any(line.strip() for line in lines[found.span.end_line : selected.end_line])
     )
     quoted = found is not None and found.docstring is not None and _within(selected, found.docstring)
-    stub = found is not None and found.stub and (whole or _within(selected, found.span))
+    stub = found is not None and found.stub and not declares and (whole or _within(selected, found.span))
     comments = all(_COMMENT.match(line) for line in chosen)
     todo = any(_asks(line) for line in chosen)
     return Surroundings(
@@ -98,14 +103,14 @@ def _selection(lines: Sequence[str], chosen: Sequence[str], selected: Span, lang
     )
 
 
-def _cursor(lines: Sequence[str], language: str, cursor: int) -> Surroundings:
+def _cursor(lines: Sequence[str], language: str, cursor: int, declares: bool) -> Surroundings:
     found = _definition_at(lines, cursor, language)
     line = lines[cursor - 1] if cursor <= len(lines) else ""
     todo = _asks(line)
     comment = len(line) < _LONGEST_COMMENT and (bool(_REMARK.match(line)) or _in_block(lines, cursor - 1))
     docstring = found.docstring if found else outline.module_docstring(lines) if language == "python" else None
     quoted = docstring is not None and _within(Span(cursor, cursor), docstring)
-    stub = found is not None and found.stub
+    stub = found.stub and not declares if found else quoted and outline.only_docstring(lines, docstring)
     blank = found is None and not line.strip() and not any(text.strip() for text in lines)
     return Surroundings(
         selected=None,
