@@ -38,6 +38,7 @@ def gather(
     trusted: bool = True,
     config: Path | None = None,
     open_buffers: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> Task:
     if text is None:
         text = (root / path).read_text(encoding="utf-8") if root and path else ""
@@ -54,6 +55,7 @@ def gather(
         trusted=trusted,
         config=config,
         open_buffers=open_buffers,
+        language=language,
     )
 
 
@@ -566,3 +568,24 @@ def test_hostile_documents(tmp_path: Path, text: str) -> None:
 def test_a_selection_that_does_not_fit_is_made_to_fit(tmp_path: Path) -> None:
     assert gather(tmp_path, "a.py", "x = 1\n", selection=(9, 3)).selection == Span(2, 2)
     assert gather(tmp_path, "a.py", "x\ny\nz", selection=(3, 1)).selection == Span(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "editor", "language"),
+    [
+        ("deploy", "#!/usr/bin/env bash\necho\n", "", "shell"),
+        ("deploy", "#! /bin/sh -e\necho\n", "python", "shell"),
+        ("deploy", "#!/usr/bin/python3.12\n", "shell", "python"),
+        ("deploy", "#!/usr/bin/env -S node --test\n", "", "javascript"),
+        ("deploy", "#!/usr/bin/perl\n", "", "python"),
+        ("deploy", "echo\n", "shell", "shell"),
+        ("deploy", "echo\n", "", "python"),
+        ("deploy.py", "#!/bin/sh\n", "shell", "python"),
+        ("idea.md", "Write it.\n", "shell", "python"),
+    ],
+)
+def test_a_script_without_an_ending_is_in_the_language_that_runs_it(
+    tmp_path: Path, path: str, text: str, editor: str, language: str
+) -> None:
+    make(tmp_path, {path: text})
+    assert gather(tmp_path, path, language=editor).settings.language == language

@@ -119,10 +119,22 @@ def tests_beside(path: str, there: Collection[str]) -> str | None:
     return folder if tongue is not None and tongue.beside else None
 
 
-def language_for(path: str, requirement: str, setting: str) -> str:
-    """The language of a job: that of its document, else of the files that the requirement names, else the setting's."""
-    if tongue := tongue_of(path):
+def tongue_run(text: str) -> Tongue | None:
+    """The language of the program that a script's first line names; None where it names none, or another."""
+    match = _INTERPRETER.match(text)
+    word = match[1].rstrip(".0123456789") if match else ""
+    return next((tongue for tongue in TONGUES.values() if word and word in tongue.fences), None)
+
+
+def language_for(path: str, requirement: str, setting: str, text: str = "", language: str = "") -> str:
+    """The language of a job: that of its document, else of the files that the requirement names, else the setting's.
+
+    Of a document whose name has no ending its first line, in `text`, tells, else `language`, which may be empty.
+    """
+    if tongue := tongue_of(path) or (tongue_run(text) if path and not posixpath.splitext(path)[1] else None):
         return tongue.name
+    if language and path and not posixpath.splitext(path)[1]:
+        return language
     named = named_in(requirement)
     return named.pop() if len(named) == 1 else setting
 
@@ -132,4 +144,5 @@ def named_in(requirement: str) -> set[str]:
     return {tongue.name for word in _FILE.findall(requirement[:100_000]) if (tongue := tongue_of(word))}
 
 
+_INTERPRETER = re.compile(r"#![ \t]*(?:\S{0,200}/)?(?:env[ \t]+(?:-S[ \t]+)?)?([\w.-]{1,40})")
 _FILE = re.compile(r"(?<![\w./-])(?:[\w-]+/){0,20}[\w.-]{1,100}\.[a-z]{1,5}\b")

@@ -20,7 +20,7 @@ from codeteam.lsp.to_lsp import uri_of, workspace_edit
 _LONGEST = 2000
 """Characters of a message that is put before the user: it may quote what a model or a file said."""
 _SUFFIXES = {
-    **{tongue.editor: tongue.endings[0] for tongue in TONGUES.values()},
+    **{name: tongue.endings[0] for tongue in TONGUES.values() for name in (tongue.editor, *tongue.editors)},
     "markdown": ".md",
     "plaintext": ".txt",
 }

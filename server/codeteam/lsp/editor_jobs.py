@@ -16,6 +16,7 @@ from lsprotocol import types
 from codeteam.domain.artifacts import Proposal
 from codeteam.domain.errors import CodeteamError
 from codeteam.domain.events import END, Cancelled, Event, Failed, Proposed, Queued, Replied, StepFinished
+from codeteam.domain.languages import tongue_named
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.engine import Engine
 from codeteam.lsp.availability import Availability
@@ -187,6 +188,7 @@ class EditorJobs:
             trusted=self._configuration.trusted,
             config=self._configuration.folder,
             open_buffers=buffers,
+            language=tongue.name if (tongue := tongue_named(request.snapshot.language)) else "",
         )
         job.task, job.texts = task, task.texts
         if task.document is not None:

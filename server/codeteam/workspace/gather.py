@@ -50,6 +50,7 @@ def gather_task(
     home: Path | None = None,
     config: Path | None = None,
     open_buffers: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> Task:
     """The task for a request; takes a few seconds at worst, whatever the workspace is like.
 
@@ -65,6 +66,7 @@ def gather_task(
         config: folder with the user's `prompts/`, see `configuration.config_folder`; None to leave them out.
         home: looked into for `prompts/` when `config` is not given.
         open_buffers: unsaved texts by path relative to `root`; they win over the disk.
+        language: what the editor says that the document is in; it counts where neither its name nor its text tells.
 
     Raises:
         BadInput: the document's name is no UTF-8, so that neither a model nor a sandbox could be given it.
@@ -84,7 +86,7 @@ def gather_task(
         job=job,
         intent=intent,
         requirement=requirement,
-        settings=replace(settings, language=language_for(relative, requirement, settings.language)),
+        settings=replace(settings, language=language_for(relative, requirement, settings.language, text, language)),
         document=document,
         selection=selection,
         enclosing=enclosing(relative, text, spot) if document and spot else None,
