@@ -234,6 +234,17 @@ def test_any_text_is_safe(path: str, text: str) -> None:
     code.stub(text)
 
 
+def test_characters_that_a_scanner_has_no_table_for_are_safe() -> None:
+    """Found by fuzzing: each of these ended the process, by a fault of memory."""
+    code = code_of("a.sh")
+    for wide in (chr(0x90900), chr(0xF1557), chr(0x10FFFF)):
+        for text in (f"{{{wide}", f"''${{{wide}", f"name() {{\n  echo {{{wide}}}\n}}\n"):
+            code.definitions(text)
+    shown = 'name() {\n  echo "' + chr(0x4E16) + chr(0x1F600) + '"\n}\n'
+    assert code.definitions(shown) == {"name"}
+    assert not code.same_but_docstrings(shown, shown.replace(chr(0x1F600), chr(0x1F601)))
+
+
 def test_deep_and_long_text_is_safe() -> None:
     deep = "f(" * 20_000
     for path in ("a.js", "a.go", "a.rs", "a.sh"):

@@ -51,6 +51,8 @@ class Grammar:
     """Matches a test from beginning to end, its name in the group `name`, where the grammar knows no tests."""
     attached: frozenset[str] = frozenset()
     """What may stand between a definition and its documentation: attributes."""
+    narrow: bool = False
+    """Its scanner asks C's `isalnum` about any character, which crashes where that has no answer: above U+00FF."""
 
 
 def _text(node: Node | None) -> str:
@@ -134,6 +136,7 @@ def _no_test(node: Node) -> str:
 
 _SHELL = Grammar(
     language=tree_sitter_bash.language,
+    narrow=True,
     defines=frozenset({"function_definition"}),
     variables=frozenset({"variable_assignment"}),
     transparent=frozenset({"declaration_command"}),

@@ -7,6 +7,7 @@ code is for the language's own tools to say.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ _LONGEST = 1_500_000
 _LONGEST_VALUE = 300
 """Bytes of a variable's value that are shown."""
 _HOLLOW = b"{ ... }"
+_WIDE = re.compile(r"[^\0-\xff]")
 _TYPES_WITH_BODY = ("class_declaration", "abstract_class_declaration", "impl_item", "trait_item", "mod_item")
 
 
@@ -131,6 +133,8 @@ class TreeCode:
         return _changed(source, cuts).decode("utf-8", "surrogateescape")
 
     def _parsed(self, text: str) -> Tree | None:
+        if self._grammar.narrow:
+            text = _WIDE.sub(lambda wide: "x" * len(wide[0].encode("utf-8", "surrogateescape")), text)
         source = text.encode("utf-8", "surrogateescape")
         return self._parser.parse(source) if len(source) <= _LONGEST else None
 
@@ -199,14 +203,14 @@ class TreeCode:
             node = outer
 
     def _tokens(self, text: str) -> Iterator[tuple[str, bytes]]:
-        tree = self._tree(text)
+        tree, source = self._tree(text), text.encode("utf-8", "surrogateescape")
         stack = [tree.root_node] if tree is not None else []
         while stack:
             node = stack.pop()
             if node.type in self._grammar.comments:  # in some languages with parts of their own
                 continue
             if not node.children:
-                yield node.type, (node.text or b"").strip()
+                yield node.type, source[node.start_byte : node.end_byte].strip()
             stack.extend(reversed(node.children))
 
 
