@@ -25,8 +25,16 @@ REQUIREMENT = """Write slug(text) in slug.py: lower case, words joined by one hy
 IMPORTED = """import importlib
 from pathlib import Path
 
+import pytest
+
 [path] = Path().rglob("slug.py")
 slug = importlib.import_module(".".join(path.with_suffix("").parts)).slug
+"""
+PARAMETRIZED = """
+
+@pytest.mark.parametrize(("text", "expected"), [("A b", "a-b"), ("C", "c")])
+def test_more(text: str, expected: str) -> None:
+    assert slug(text) == expected
 """
 
 
@@ -76,7 +84,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
         for path, content in files_of(text).items():
             place.write(f"{name}/{path}", content)
     # Whether tests are asked for or whose fault it is, the answer will do.
-    tests = fence("tests/test_slug.py", SLUG_TESTS.replace("from slug import slug\n", IMPORTED))
+    tests = fence("tests/test_slug.py", SLUG_TESTS.replace("from slug import slug\n", IMPORTED) + PARAMETRIZED)
     replies = {"tester": [f'{tests}\n```json\n{{"fault": "code", "reason": "It does not join words."}}\n```\n'] * 4}
     paths = [f"{name}/slug.py" for name in FORGERIES]
     done = place.run("test", *paths, "--json", "--model", place.script(replies), timeout=600)

@@ -1,4 +1,4 @@
-"""Turned round, tests of honest code fail, every one, whatever their form."""
+"""Turned round, tests of honest code fail, every one, whatever their form; blinded, they get what they expect."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from codeteam.domain.evidence import RunResult, TestCase, TestReport
 from codeteam.domain.source import SourceFile
+from codeteam.team.blind import blinded, judged
 from codeteam.team.examples import read_examples
-from codeteam.team.turned import deception, turned, turned_examples
+from codeteam.team.turned import altered, deception, too_large, turned, turned_examples
 
 CODE = """
 import contextlib
@@ -135,6 +136,39 @@ class TestGroup:
             assert int(file.read()) == double(2)
 
 
+def test_a_loop_over_a_table():
+    for given, expected in [(1, 2), (2, 4), ("a", "aa")]:
+        assert double(given) == expected
+
+
+@pytest.mark.parametrize("given", [pytest.param(1, id="one"), 2])
+@pytest.mark.parametrize("text", ("a", "b"))
+def test_without_anything_written_out(given, text):
+    assert double(given) == given + given
+    assert double(text)
+
+
+def test_named_values():
+    expected = '''one
+two'''
+    assert "one" + chr(10) + "two" == expected
+    last = {"a": [1, (2, 3.5)], "b": "\u00e4\u00f6"}
+    assert {"a": [1, (2, 3.5)], "b": double("\u00e4\u00f6")[:2]} == last, "not {'a': 1}"
+
+
+def test_only_errors():
+    with pytest.raises((Odd, ValueError)):
+        double(-1)
+
+
+def test_of_one_line(): assert double(2) == 4; double(1)
+
+
+def test_that_only_loops():
+    for number in range(2):
+        double(number)
+
+
 class Old(unittest.TestCase):
     def setUp(self):
         self.two = 2
@@ -155,12 +189,13 @@ if True:
 FILE = SourceFile("test_it.py", TESTS)
 
 
-def run(folder: Path, text: str) -> TestReport:
+def run(folder: Path, *files: SourceFile) -> TestReport:
     folder.mkdir()
     (folder / "code_under_test.py").write_text(CODE, "utf-8")
-    (folder / "test_it.py").write_text(text, "utf-8")
+    for file in files:
+        (folder / file.path).write_text(file.text, "utf-8")
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=report.xml", "--rootdir=."]
-    subprocess.run([*argv, "-c", "/dev/null", "test_it.py"], cwd=folder, capture_output=True, check=False)
+    done = subprocess.run([*argv, "-c", "/dev/null", "test_it.py"], cwd=folder, capture_output=True, check=False)
     cases = [
         TestCase(
             f"{case.get('classname')}::{case.get('name')}",
@@ -168,20 +203,74 @@ def run(folder: Path, text: str) -> TestReport:
         )
         for case in ET.parse(folder / "report.xml").iter("testcase")
     ]
-    return TestReport(tuple(cases), RunResult(argv=("pytest",), exit_code=0))
+    return TestReport(tuple(cases), RunResult(argv=("pytest",), exit_code=0, stdout=done.stdout.decode()))
 
 
-def test_honest_code_fails_every_turned_test(tmp_path: Path) -> None:
-    honest = run(tmp_path / "honest", TESTS)
-    assert {case.outcome for case in honest.cases} == {"passed", "skipped"}
+@pytest.mark.parametrize("again", range(3))
+def test_honest_code_fails_every_turned_test(again: int, tmp_path: Path) -> None:
+    honest = run(tmp_path / "honest", FILE)
+    assert {case.outcome for case in honest.cases} == {"passed", "skipped"}, honest.run.stdout
     [file] = turned([FILE])
     assert file.path == FILE.path
-    report = run(tmp_path / "turned", file.text)
-    assert not [case.name for case in report.cases if case.outcome not in ("failure", "skipped")]
-    assert len(report.cases) > len(honest.cases)
-    assert {case.name.rpartition("_")[0] for case in report.cases} >= {
-        case.name.partition("[")[0] for case in honest.cases
-    }
+    report = run(tmp_path / "turned", file)
+    assert not [case.name for case in report.cases if case.outcome not in ("failure", "skipped")], report.run.stdout
+    # Nothing tells the one from the other before a comparison is read.
+    assert [_bare(case.name) for case in report.cases] == [_bare(case.name) for case in honest.cases]
+    assert len(file.text.split("\n")) - len(TESTS.split("\n")) == 4, "four tests have nothing that could be turned"
+
+
+def _bare(name: str) -> str:
+    return name.partition("[")[0]
+
+
+def test_honest_code_gets_what_its_tests_expect(tmp_path: Path) -> None:
+    honest = run(tmp_path / "honest", FILE)
+    blind = blinded([FILE])
+    text = blind.files[0].text
+    assert "'aa'" not in text.partition("class Old")[0].partition("def test_a_loop")[2]
+    assert "not {" not in text
+    said = run(tmp_path / "blind", *blind.files)
+    assert {case.outcome for case in said.cases} == {"passed", "skipped"}, said.run.stdout
+    written = (tmp_path / "blind" / ".codeteam" / "got").read_bytes()
+    doubtful, problem = judged(blind, honest, written)
+    assert not problem
+    assert not {"test_only_errors", "test_not_surely_reached", "test_early_end"} & set(blind.owners.values())
+    assert doubtful == {"test_each_kind_of_literal"}, "infinity and a fraction are no literals"
+    lines = written.splitlines()
+    for number, line in enumerate(lines):
+        if not line.endswith(b" ?"):
+            place = line.rpartition(b" ")[0] if line.count(b" ") == 2 else b" ".join(line.split(b" ")[:2])
+            others = [*lines[:number], place + b" 'something else'", *lines[number + 1 :]]
+            assert "not what they expect" in judged(blind, honest, b"\n".join(others))[1], line
+    assert "never get to" in judged(blind, honest, b"\n".join(lines[:3]))[1]
+    assert "never get to" in judged(blind, honest, None)[1]
+
+
+@pytest.mark.parametrize(
+    "said", ["[" * 5000, "1" * 9000, "(" * 20, "9" * 30 + "**9", "__import__('os')", "{[]: 1}", "\\", "'", "\x00", ""]
+)
+def test_what_is_written_is_only_read(said: str) -> None:
+    blind = blinded([SourceFile("test_a.py", "def test_a():\n    assert f() == 'what'\n")])
+    report = TestReport((TestCase("test_a::test_a", "passed"),), RunResult(("pytest",), 0))
+    assert judged(blind, report, f"0 0 {said}".encode())[1]
+    assert judged(blind, report, f"0 0 'what'\n9 9 {said}\n{said} {said}\n0 7 1\n{'8' * 5000} 0 1".encode())[1] == ""
+
+
+@pytest.mark.parametrize(
+    "literal",
+    ["'hello-world'", '"Hello\\n"', "r'a'", "b'x'", "''", '""', "42", "-1", "0", "1.5", "1e9", "2j", "True", "None",
+     "[]", "()", "{}", "{1, 1.0}", "[1, 'a', (2,)]", "{'a': {'b': None}}", '"""two\nlines"""', "('a'\n 'b')",
+     "0x1f", "1_000", "'\u00e4'", "[[], []]", "10**3"],
+)  # fmt: skip
+def test_what_is_altered_is_another_value_of_the_same_look(literal: str) -> None:
+    other = altered(literal)
+    if literal == "10**3":
+        assert other is None
+        return
+    assert other is not None
+    assert eval(other) != eval(literal)
+    assert type(eval(other)) is type(eval(literal)) or literal == "None"
+    assert other.count("\n") == literal.count("\n")
 
 
 def test_each_turning_is_another() -> None:
@@ -205,9 +294,28 @@ def test_examples_get_another_result(line: str) -> None:
     assert other.expected != examples[0].expected
 
 
+@pytest.mark.parametrize(
+    "session",
+    [">>> f(1)\n2", ">>> f(1)\n'a b'", ">>> print(f(1))\nab\ncd", ">>> f(1)\nTraceback (most recent call last):\n"
+     "ValueError: bad", ">>> x = f(1)\n>>> x\n[1, 2,\n 3]", ">>> print(f(1))\n---"],
+)  # fmt: skip
+def test_sessions_get_another_result(session: str) -> None:
+    examples = read_examples(f"Write f(x).\n\n```\n{session}\n```\n").run
+    assert len(examples) == 1
+    [other] = turned_examples(examples)
+    assert other.call != examples[0].call
+    assert other.call.count("\n") == examples[0].call.count("\n") or "---" in session
+
+
 def test_what_passes_is_named_once() -> None:
-    names = ("test_a_abcde[1]", "test_a_fghij[2]", "test_b_klmno")
-    cases = (*(TestCase(f"tests.test_it::{name}", "passed") for name in names), TestCase("x::test_c_abcde", "failed"))
+    names = ("test_a[1]", "test_a[2]", "test_b")
+    cases = (*(TestCase(f"tests.test_it::{name}", "passed") for name in names), TestCase("x::test_c", "failed"))
     said = deception(TestReport(cases, RunResult(argv=("pytest",), exit_code=1)))
     assert said.endswith("the code deceives its tests: test_a, test_b.")
     assert not deception(TestReport(cases[-1:], RunResult(argv=("pytest",), exit_code=1)))
+
+
+def test_tests_too_large_to_be_examined_are_not_believed() -> None:
+    many = "".join(f"    assert f({number}) == {number}\n" for number in range(26_000))
+    assert "not known whether" in too_large([SourceFile("test_a.py", f"def test_a():\n{many}")])
+    assert not too_large([FILE])

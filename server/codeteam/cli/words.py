@@ -28,7 +28,7 @@ from codeteam.domain.evidence import Evidence, RunResult, TestReport, Usage
 from codeteam.domain.findings import Finding
 from codeteam.domain.task import Intent
 
-_PURPOSES = {"stub": "tests without code", "turned": "tests turned round"}
+_PURPOSES = {"stub": "tests without code", "blind": "tests without what they expect", "turned": "tests turned round"}
 """The others' say it themselves."""
 
 

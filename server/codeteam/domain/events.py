@@ -74,7 +74,7 @@ class Drafted:
 class Executed:
     iteration: int
     purpose: str
-    """"tidy", "run", "static", "examples", "tests", "stub", "turned"."""
+    """"tidy", "run", "static", "examples", "tests", "stub", "blind", "turned"."""
     run: RunResult
 
     @property

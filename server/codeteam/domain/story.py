@@ -29,7 +29,7 @@ from codeteam.domain.events import (
 from codeteam.domain.evidence import Evidence, Gate, Usage
 from codeteam.domain.findings import Finding
 
-_ASIDE = frozenset({"tidy", "turned"})
+_ASIDE = frozenset({"tidy", "blind", "turned"})
 """Purposes of runs that are part of another's step and do not name it."""
 INTERRUPTED = Failed(
     "interrupted",

@@ -6,7 +6,9 @@ import ast
 import builtins
 import doctest
 import re
-from collections.abc import Iterator, Sequence
+import secrets
+import string
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from codeteam.team.python_code import parse
@@ -71,6 +73,40 @@ def called_in(session: str) -> list[str]:
     order = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
     needed = _needed(source)
     return [name for name in dict.fromkeys(order) if name in needed]
+
+
+def turned_session(session: str, altered: Callable[[str], str | None], another: Callable[[str], str]) -> str:
+    """The session with another result, by what makes another literal and another exception of one; lines stay."""
+    lines = session.split("\n")
+    items = [item for item in doctest.DocTestParser().get_examples(session) if item.want]
+    for item in reversed(items):
+        first = item.lineno + item.source.count("\n")
+        old = item.want.rstrip("\n").split("\n")
+        if item.exc_msg:
+            name = re.match(r"[\w.]+", item.exc_msg)
+            told = item.exc_msg.split("\n")[0]
+            new = [another(line) + line[name.end() :] if name and line == told else line for line in old]
+        else:
+            new = (altered(item.want.strip()) or _misspelt("\n".join(old))).split("\n")
+        if new != old and len(new) == len(old):
+            for number, line in enumerate(new, first):
+                lines[number] = " " * item.indent + line
+            return "\n".join(lines)
+    indent = " " * (items[-1].indent if items else 0)
+    return f"{session.rstrip()}\n{indent}>>> 1\n{indent}2\n"
+
+
+def _misspelt(text: str) -> str:
+    """The text with one letter changed, for another of its kind."""
+    found = [match.start() for match in re.finditer(r"[a-zA-Z]", text)] or [
+        match.start() for match in re.finditer(r"[0-9]", text)
+    ]
+    if not found:
+        return text
+    at = secrets.choice(found)
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+    others = next(kind for kind in kinds if text[at] in kind).replace(text[at], "")
+    return text[:at] + secrets.choice(others) + text[at + 1 :]
 
 
 def _blocks(lines: Sequence[str]) -> tuple[list[_Block], str]:

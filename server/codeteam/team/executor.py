@@ -19,11 +19,12 @@ from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outco
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.sandbox.program import Program
 from codeteam.team import linters, node_examples, python_code, reports
+from codeteam.team.blind import GOT, Blind, blinded, blinded_examples, judged
 from codeteam.team.code import code_of
 from codeteam.team.crew import Record
-from codeteam.team.examples import SESSIONS_PATH, TEST_PATH, Example, Examples, acceptance_test, read_examples
+from codeteam.team.examples import TEST_PATH, Example, Examples, acceptance_test, read_examples
 from codeteam.team.newcomers import admitted, package_name
-from codeteam.team.turned import deception, turned, turned_examples
+from codeteam.team.turned import deception, too_large, turned, turned_examples
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
@@ -227,7 +228,7 @@ class Executor:
             for path in touched:
                 self._known[path] = tuple(item for item in found if item.path == path)
         known = {item.fingerprint for path in touched for item in self._known[path]}
-        texts = before | {file.path: file.text for file in files}
+        texts = {**before, **{file.path: file.text for file in files}}
         return tuple(item for item in await self._lint(iteration, files, paths, texts) if item.fingerprint not in known)
 
     async def _lint(
@@ -264,16 +265,15 @@ class Executor:
             test = SourceFile(node_examples.TEST_PATH, node_examples.node_acceptance_test(examples, own))
             return await self.tests(iteration, files, (test,), "examples")
         roots = self._roots(files)
-        report = await self.tests(
-            iteration, files, (SourceFile(TEST_PATH, acceptance_test(examples, unique, roots)),), "examples"
-        )
-        sessions = tuple(example for example in examples if example.kind == "doctest")
-        others = turned_examples([example for example in examples if example.kind != "doctest"])
-        wrong = (
-            SourceFile(TEST_PATH, acceptance_test(others, unique, roots)),
-            *turned((SourceFile(SESSIONS_PATH, acceptance_test(sessions, unique, roots)),)),
-        )
-        return await self.undeceived(iteration, files, wrong, report)
+
+        def text_of(some: tuple[Example, ...]) -> SourceFile:
+            return SourceFile(TEST_PATH, acceptance_test(some, unique, roots))
+
+        report = await self.tests(iteration, files, (text_of(examples),), "examples")
+        if not report.ok:
+            return report
+        blind = blinded_examples(examples, text_of)
+        return await self._undeceived(iteration, files, report, blind, (text_of(turned_examples(examples)),))
 
     async def tests(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], purpose: str
@@ -283,11 +283,27 @@ class Executor:
         paths = tuple(path for path, names in named.items() if names)
         if not paths:
             return TestReport((), RunResult((), 5), problem="No test is left.")
+        outcome = await self._ran_tests(iteration, files, tests, paths, purpose)
+        expected = frozenset(name for names in named.values() for name in names)
+        coverage = outcome.files.get(self._language.coverage)
+        return reports.read_report(
+            outcome.run, outcome.files.get(REPORT), coverage, expected, paths, self._language.report
+        )
+
+    async def _ran_tests(  # noqa: PLR0917 - what is run, and what for
+        self,
+        iteration: int,
+        files: Sequence[SourceFile],
+        tests: Sequence[SourceFile],
+        paths: Sequence[str],
+        purpose: str,
+        collect: tuple[str, ...] = (),
+    ) -> Outcome:
         roots = self._roots([*files, *tests])
         sources = [file.path for file in files if not is_test(file.path)]
         if self._language.path_variable:
             sources = [name for path in sources if (name := python_code.module_name(path, roots))]
-        outcome = await self._execute(
+        return await self._execute(
             iteration,
             purpose,
             Command(
@@ -296,28 +312,50 @@ class Executor:
                 remove=(".",),
                 env={self._language.path_variable: ":".join(roots)} if self._language.path_variable else {},
                 timeout=self._task.settings.execution_timeout,
-                collect=(REPORT, *filter(None, [self._language.coverage])),
+                collect=(REPORT, *filter(None, [self._language.coverage]), *collect),
             ),
-        )
-        expected = frozenset(name for names in named.values() for name in names)
-        coverage = outcome.files.get(self._language.coverage)
-        return reports.read_report(
-            outcome.run, outcome.files.get(REPORT), coverage, expected, paths, self._language.report
         )
 
     async def undeceived(
-        self, iteration: int, files: Sequence[SourceFile], wrong: Sequence[SourceFile], report: TestReport
+        self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], report: TestReport
     ) -> TestReport:
-        """A report of tests that passed, once they were seen to fail too: of those that are `wrong`, none may pass.
+        """A report of tests that passed, once it is sure that it is they who say so.
 
         Only of Python's; tests of other languages are believed as they are reported.
         """
         if not self.is_python or not report.ok:
             return report
-        if not any(python_code.names_of_tests(file.text) for file in wrong):
+        if problem := too_large(tests):
+            return replace(report, problem=problem)
+        if not any(python_code.names_of_tests(file.text) for file in tests):
+            return report
+        return await self._undeceived(iteration, files, report, blinded(tests), turned(tests))
+
+    async def _undeceived(
+        self,
+        iteration: int,
+        files: Sequence[SourceFile],
+        report: TestReport,
+        blind: Blind,
+        wrong: Sequence[SourceFile],
+    ) -> TestReport:
+        """What tests expect is first kept from them; what that does not prove, they are turned round for."""
+        own = frozenset(name for file in wrong for name in python_code.names_of_tests(file.text))
+        doubtful = own
+        if blind.wanted:
+            paths = [file.path for file in blind.files if python_code.names_of_tests(file.text)]
+            for _ in range(2):  # a busy machine, perhaps; what it is twice, it is
+                outcome = await self._ran_tests(iteration, files, blind.files, paths, "blind", (GOT,))
+                if not (outcome.run.timed_out or outcome.run.out_of_memory):
+                    break
+            open_, problem = judged(blind, report, outcome.files.get(GOT))
+            if problem:
+                return replace(report, problem=problem)
+            doubtful = open_ | own - set(blind.owners.values())
+        if not doubtful:
             return report
         said = await self.tests(iteration, files, wrong, "turned")
-        if said.run.timed_out or said.run.out_of_memory:  # of a busy machine, perhaps; what it is twice, it is
+        if said.run.timed_out or said.run.out_of_memory:
             said = await self.tests(iteration, files, wrong, "turned")
         return replace(report, problem=deception(said))
 
