@@ -10,6 +10,8 @@ import pytest
 from codeteam.domain.events import SentBack
 from codeteam.jobs.history import History
 from codeteam.wire import Codec
+from tests.attacks.test_command import GROWTH
+from tests.attacks.test_job import HISTORY_OF_A_RUN, Meter
 from tests.cli.command import SLUG, SLUG_TESTS, Place, fence, slug_replies
 
 pytestmark = pytest.mark.docker
@@ -74,6 +76,26 @@ def test_examples_are_not_believed(name: str, examined: dict[str, dict[str, Any]
     assert back["gate"] == "examples", back
     if not name.startswith("report_is_a_link") and not name.startswith("report_overwhelms"):
         assert "the code deceives its tests" in back["text"], back
+
+
+def test_what_is_forged_is_not_kept_at_any_length(tmp_path: Path) -> None:
+    """Memory of server and worker, and the history, after drafts that forge what overwhelms."""
+    place = Place(tmp_path)
+    flood = FORGERIES["report_overwhelms_by_failures"]
+    plain = '"""Slugs."""\n\n\ndef slug(text: str) -> str:\n    return text * 2\n'
+    drafts = [plain, flood, plain.replace("2", "3"), flood + "# again\n", plain.replace("2", "4"), SLUG]
+    replies = slug_replies() | {"developer": [fence("slug.py", draft) for draft in drafts]}
+    limits = ["--require", "draft", "--max-iterations", str(len(drafts))]
+    process = place.start("run", REQUIREMENT, "--json", *limits, "--model", place.script(replies))
+    meter = Meter(process)
+    out, said = meter.until_ended()
+    assert process.returncode == 0, said[-3000:]
+    assert "2000 failed (1500 of them are counted, not listed)" in out + said
+    for process_name, before in meter.memory[2].items():
+        grown = meter.memory[5][process_name] - before
+        assert grown < GROWTH, f"{process_name} grew by {grown >> 20} MiB"
+    kept = sum(path.stat().st_size for path in place.home.rglob("*") if path.is_file())
+    assert kept < len(drafts) * HISTORY_OF_A_RUN
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def play(attacks: Sequence[Attack], drafts: Sequence[str], seconds: int, folder:
     replies = {"architect": [ARCHITECT], "developer": [fence("attack.py", draft) for draft in drafts]}
     limits = ["--execution-timeout", str(seconds), "--max-iterations", str(len(drafts)), "--require", "draft"]
     process = place.start("run", "Slugs", "--json", *limits, "--model", place.script(replies))
-    meter = _Meter(process)
+    meter = Meter(process)
     stdout, stderr = meter.until_ended()
     history, codec = History(place.home), Codec()
     try:
@@ -89,7 +89,7 @@ def play(attacks: Sequence[Attack], drafts: Sequence[str], seconds: int, folder:
     return Attacked(attacks, process.returncode, stdout, stderr, events, meter.pids, meter.memory, files)
 
 
-class _Meter:
+class Meter:
     """Reads what a job says, and measures server and worker whenever a draft is about to run."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:

@@ -20,6 +20,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.sandbox.policy import WORK
 from codeteam.team import checks, linters, reports
 from codeteam.team.replies import FindingReply
+from codeteam.team.testing import score
 
 TEXT = "import os\n\n\ndef f(x):\n    return x  # done\n"
 
@@ -429,6 +430,30 @@ def test_reports_that_are_not_believed(xml: str, run: RunResult, said: str) -> N
     assert said in read.problem
     assert not read.ok
     assert time.monotonic() - start < 20
+
+
+def test_of_a_long_report_a_part_is_kept_and_the_rest_is_counted() -> None:
+    failure = f"<failure>{'x' * 3000}</failure>"
+    passing = [case(f"test_{number}") for number in range(600)]
+    read = report(suite(*passing, *(case(f"test_f{number}", failure) for number in range(200))), FAILED)
+    assert (len(read.cases), read.count("passed"), read.count("failed")) == (500, 600, 200)
+    assert sum(item.outcome == "failed" for item in read.cases) == 200
+    assert sum(len(item.message) for item in read.cases) < 300_000
+    assert score(read) == "600 passed, 200 failed (300 of them are counted, not listed)"
+    assert "more than 5,000" in report(suite(*(case(f"t{number}") for number in range(5001)))).problem
+
+
+def test_parts_of_a_test_in_go_are_read_in_one_pass() -> None:
+    names = ["T", "T/a", *(f"T/a/{number}" for number in range(4000))]
+    lines = [
+        *(f'{{"Action": "output", "Test": "{name}", "Output": "wrong"}}' for name in names[2:]),
+        *(f'{{"Action": "fail", "Test": "{name}"}}' for name in names),
+    ]
+    read = reports.read_report(FAILED, "\n".join(lines).encode(), None, kind="go")
+    assert read.count("failed") == 4000
+    assert not [item.name for item in read.cases if item.name in ("::T", "::T/a")]
+    many = "\n".join(f'{{"Action": "fail", "Test": "T/{number}"}}' for number in range(8000))
+    assert "more than 5,000" in reports.read_report(FAILED, many.encode(), None, kind="go").problem
 
 
 def test_no_report_and_no_text() -> None:

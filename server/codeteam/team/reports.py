@@ -5,15 +5,22 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from codeteam.domain.evidence import RunResult, TestCase, TestReport
 from codeteam.domain.languages import tongue_of
 
 _LONGEST_MESSAGE = 4000
-_LARGEST_REPORT = 8 * 1024 * 1024
-"""Bytes of a test report; with a few thousand tests and all their messages it has less."""
+_LARGEST_REPORT = 4 * 1024 * 1024
+"""Bytes of a test report; with a thousand tests and all their messages it has less."""
+_MOST_CASES = 5000
+_LISTED = 500
+"""Cases of a report that are kept, with their names; the others are counted."""
+_LONGEST_MESSAGES = 256 * 1024
+"""Characters that the messages of one report have together."""
 _MOST_ELEMENTS = 200_000
 _LONGEST_NAME = 500
 _DEEPEST = 30
@@ -41,6 +48,8 @@ def read_report(  # noqa: PLR0917 - what a run left, and what was expected of it
     cases = _READERS[kind](report, files)
     if cases is None:
         return TestReport((), run, problem="The test report cannot be read.")
+    if len(cases) > _MOST_CASES:
+        return TestReport((), run, problem=f"The test report has more than {_MOST_CASES:,} cases, so it is not read.")
     names = {test_of(case.name) for case in cases}
     missing = sorted(expected - names)
     failed = any(case.outcome in ("failed", "error") for case in cases)
@@ -52,7 +61,22 @@ def read_report(  # noqa: PLR0917 - what a run left, and what was expected of it
     elif run.exit_code and not failed:
         # What is tested shares the runner's process and can write its report; it cannot easily write both.
         problem = f"The report names no failure, but the test run ended with exit code {run.exit_code}."
-    return TestReport(cases, run, _percent(coverage), problem)
+    listed, unlisted = _bounded(cases)
+    return TestReport(listed, run, _percent(coverage), problem, unlisted)
+
+
+def _bounded(cases: Sequence[TestCase]) -> tuple[tuple[TestCase, ...], tuple[tuple[str, int], ...]]:
+    """As much of a report as events, history and people can bear, what failed first; and how many cases it leaves."""
+    order = {"failed": 0, "error": 0, "skipped": 1, "passed": 2}
+    kept = set(sorted(range(len(cases)), key=lambda at: order.get(cases[at].outcome, 2))[:_LISTED])
+    left = _LONGEST_MESSAGES
+    listed: list[TestCase] = []
+    for case in (cases[at] for at in sorted(kept)):
+        fits = len(case.message) <= left
+        listed.append(case if fits else replace(case, message="[left out: the messages of the others are too long]"))
+        left -= len(case.message) if fits else 0
+    counts = Counter(case.outcome for at, case in enumerate(cases) if at not in kept)
+    return tuple(listed), tuple(sorted(counts.items()))
 
 
 def test_of(name: str) -> str:
@@ -84,6 +108,8 @@ def _cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | None:
                 return None
             if event == "end" and element.tag == "testcase":
                 cases.append(_case(element, files))
+                if len(cases) > _MOST_CASES:
+                    break
                 element.clear()
     except (ElementTree.ParseError, ValueError, LookupError, RecursionError):
         return None
@@ -163,6 +189,8 @@ def _go_cases(report: bytes, files: Sequence[str]) -> tuple[TestCase, ...] | Non
             outcome = {"pass": "passed", "fail": "failed", "skip": "skipped"}[action]
             message = _clip("".join(said.get((package, test), [])).strip()) if action == "fail" else ""
             cases.append(TestCase(f"{_file_of(package, files)}::{test}"[:_LONGEST_NAME], outcome, message))
+        if len(cases) > _MOST_CASES:
+            break
     return tuple(_without_empty_parents(cases))
 
 
@@ -174,12 +202,14 @@ def _file_of(package: str, files: Sequence[str]) -> str:
 
 def _without_empty_parents(cases: Sequence[TestCase]) -> list[TestCase]:
     """A test that failed for one of its parts says nothing itself; the part does."""
-    parts = [case.name for case in cases if case.outcome == "failed"]
-    return [
-        case
-        for case in cases
-        if case.outcome != "failed" or case.message or not any(name.startswith(f"{case.name}/") for name in parts)
-    ]
+    parents: set[str] = set()
+    for case in cases:
+        # From the innermost out: where one is known, so are those around it.
+        parent = case.name.rpartition("/")[0] if case.outcome == "failed" else ""
+        while parent and parent not in parents:
+            parents.add(parent)
+            parent = parent.rpartition("/")[0]
+    return [case for case in cases if case.outcome != "failed" or case.message or case.name not in parents]
 
 
 def _go_percent(coverage: bytes) -> float | None:

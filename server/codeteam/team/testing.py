@@ -253,7 +253,9 @@ def score(report: TestReport) -> str:
     if report.problem:
         return report.problem
     counts = [(report.count(name), name) for name in ("passed", "failed", "error", "skipped")]
-    return ", ".join(f"{count} {name}" for count, name in counts if count)
+    left_out = sum(count for _, count in report.unlisted)
+    said = ", ".join(f"{count} {name}" for count, name in counts if count)
+    return f"{said} ({left_out} of them are counted, not listed)" if left_out else said
 
 
 def tail(text: str) -> str:
