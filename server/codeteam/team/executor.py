@@ -10,7 +10,7 @@ from types import TracebackType
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult, TestReport
-from codeteam.domain.findings import Finding
+from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.languages import is_test, tongue_of
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
@@ -18,7 +18,7 @@ from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.sandbox.program import Program
-from codeteam.team import linters, node_examples, python_code, reports
+from codeteam.team import linters, node_examples, python_code, reports, suppressions
 from codeteam.team.blind import GOT, Blind, blinded, blinded_examples, judged
 from codeteam.team.code import code_of
 from codeteam.team.crew import Record
@@ -28,6 +28,8 @@ from codeteam.team.turned import deception, too_large, turned, turned_examples
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
+_MOST_FINDINGS = 100
+"""Findings of static checks that are kept of a draft."""
 _RUNNER = "codeteam_run.py"
 _RAN = ".codeteam/ran"
 _REPORTS_GO_HERE = ".codeteam/.reports"
@@ -217,11 +219,23 @@ class Executor:
     async def static(
         self, iteration: int, files: Sequence[SourceFile], *, everything: bool = False
     ) -> tuple[Finding, ...]:
-        """What the linters say of the draft and, unless `everything`, did not already say of the files before it."""
+        """What the linters say of the draft and, unless `everything`, did not already say of the files before it.
+
+        With what it adds to keep them from saying more; at most a hundred findings, the errors first.
+        """
+        before = self._before()
+        own = suppressions.hidden(before, files)
+        found = sorted((*own, *await self._linted(iteration, files, before, everything)), key=_rank)
+        if len(found) > _MOST_FINDINGS:
+            self._record(Noted(f"Of {len(found)} findings of static checks {_MOST_FINDINGS} are kept."))
+        return tuple(found[:_MOST_FINDINGS])
+
+    async def _linted(
+        self, iteration: int, files: Sequence[SourceFile], before: Mapping[str, str], everything: bool
+    ) -> tuple[Finding, ...]:
         paths = tuple(file.path for file in files if self._takes(file.path))
         if not paths:
             return ()
-        before = self._before()
         touched = tuple(path for path in paths if path in before and not everything)
         if touched and any(path not in self._known for path in touched):
             found = await self._lint(iteration, (), touched, before)
@@ -396,6 +410,10 @@ class Executor:
 
     def _roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
         return python_code.import_roots([*self._before(), *(file.path for file in files)])
+
+
+def _rank(finding: Finding) -> bool:
+    return finding.severity is not Severity.ERROR
 
 
 def _ends(text: str) -> str:
