@@ -21,6 +21,7 @@ WIDE = {
     ],
     "a.js": ["// @ts-nocheck", "// biome-ignore-all lint: no"],
     "a.go": ["x() //nolint", "x() // nolint", "//nolint:all", "//lint:file-ignore U1000 x", "//go:build ignore"],
+    "a.rs": ["#![allow(dead_code)]", "#[allow(warnings)]", "#[allow(clippy::all, unused)]"],
     "a.sh": ["# shellcheck disable=all", "#shellcheck disable=SC1000-SC9999\n", "# shellcheck disable=SC2086,all",
              "# shellcheck disable=SC2086"],
 }  # fmt: skip
@@ -29,6 +30,7 @@ NARROW = {
     "a.ts": ["// @ts-expect-error the library's types are wrong", "// biome-ignore lint/suspicious/noDebugger: why",
              "// eslint-disable-next-line no-eval"],
     "a.go": ["x() //nolint:errcheck // why", "//lint:ignore U1000 why"],
+    "a.rs": ["#[allow(dead_code)]"],
     "a.sh": ["echo\n# shellcheck disable=SC2086\necho $1"],
 }  # fmt: skip
 FINE = {

@@ -34,6 +34,10 @@ _WIDE = {
         r"/\*\s*eslint\s",
     ),
     "go": (r"//\s*nolint\b(?!:)", r"//\s*nolint:.*\ball\b", r"//\s*lint:file-ignore\b", r"//go:build\s+ignore\b"),
+    "rust": (
+        r"#!\[\s*(?:allow|expect)\b",
+        r"#\[\s*(?:allow|expect)\(.*\b(?:warnings|clippy::all|clippy::correctness)\b",
+    ),
     "shell": (r"#\s*shellcheck\s.*\bdisable=(?:\S*,)?(?:all\b|(?:SC)?\d+-)",),
 }
 """Switches off a checker for a file, or all of its rules for a line: blocking."""
@@ -41,6 +45,7 @@ _NARROW = {
     "python": (r"#\s*type\s*:\s*ignore\s*\[",),
     "javascript": (r"@ts-expect-error\b", r"biome-ignore\s", r"eslint-disable"),
     "go": (r"//\s*nolint:", r"//\s*lint:ignore\b"),
+    "rust": (r"#\[\s*(?:allow|expect)\(",),
     "shell": (r"#\s*shellcheck\s.*\bdisable=",),
 }
 """Switches off a rule that it names, in one place: the reviewer is told."""
