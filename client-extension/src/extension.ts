@@ -7,7 +7,7 @@ import { answerChat } from './chat';
 import { registerCommands, reportOf } from './commands';
 import { Doctor } from './doctor';
 import { documents, SCHEME } from './documents';
-import { isOfTheMachine, tellFailure } from './failures';
+import { isOfTheMachine, tellFailure, tellLost } from './failures';
 import { Jobs } from './jobs';
 import { JobsView } from './jobsView';
 import { Models } from './models';
@@ -72,9 +72,10 @@ export function activate(context: vscode.ExtensionContext): void {
     new StatusItem(server, jobs, doctor),
     registerCommands({ storage: context.globalStorageUri, server, jobs, readiness, doctor, models, secrets, reports, log }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
-    server.onDidChange(({ is }) => {
-      if (is === 'running') quietly(readJobs());
-      else jobs.lost();
+    server.onDidChange((state) => {
+      if (state.is === 'running') return quietly(readJobs());
+      const lost = jobs.lost();
+      if (state.is === 'stopped' && state.why && lost.length) void tellLost(lost);
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => quietly(trustGranted())),
     vscode.workspace.onDidChangeConfiguration((event) => {

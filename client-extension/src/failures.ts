@@ -3,6 +3,8 @@
 import * as vscode from 'vscode';
 import type { JobParams } from './protocol';
 
+const SHOW_JOBS = 'Show Jobs';
+
 interface WayOut {
   title: string;
   command: string;
@@ -28,6 +30,13 @@ export async function tellFailure(job: JobParams): Promise<void> {
   );
   const way = ways.find(({ title }) => title === chosen);
   if (way) await vscode.commands.executeCommand(way.command, { jobId: job.jobId });
+}
+
+/** What ran when the server ended by itself. */
+export async function tellLost(jobs: readonly Pick<JobParams, 'title'>[]): Promise<void> {
+  const titles = jobs.map(({ title }) => `“${title}”`).join(', ');
+  const text = `Codeteam: the language server has ended, and with it ${titles}. Nothing was changed; the job view can run it again.`;
+  if ((await vscode.window.showWarningMessage(text, SHOW_JOBS)) === SHOW_JOBS) await vscode.commands.executeCommand('codeteam.jobs.focus');
 }
 
 function waysOut(kind: string): WayOut[] {

@@ -105,8 +105,9 @@ export class Jobs implements vscode.Disposable {
     return job.steps;
   }
 
-  /** The server is gone, and with it what it ran; what the next one reads of these jobs in the history is newer. */
-  lost(): void {
+  /** The server is gone, and with it what it ran, which is returned; what the next one reads of these jobs in the history is newer. */
+  lost(): Job[] {
+    const lost = this.active();
     for (const job of this.jobs.values()) {
       if (isActive(job)) {
         job.state = 'interrupted';
@@ -115,6 +116,7 @@ export class Jobs implements vscode.Disposable {
       if (job.state === 'interrupted' || job.state === 'proposed') job.heard = 0;
     }
     this.changed.fire(undefined);
+    return lost;
   }
 
   dispose(): void {

@@ -69,10 +69,9 @@ export class Server implements vscode.Disposable {
   }
 
   async stop(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    for (const handler of this.handlers.splice(0)) handler.dispose();
-    if (client?.needsStop()) await client.dispose(2000).catch((error: unknown) => this.parts.log.warn(String(error)));
+    const left = this.leave();
+    this.become({ is: 'stopped', why: '' });
+    await left;
   }
 
   /** Runs one of the server's commands. */
@@ -93,7 +92,7 @@ export class Server implements vscode.Disposable {
       this.parts.log.info(`Python ${python.version}: ${python.path}`);
       this.worker = await WorkerEnvironment.of(this.parts.context.globalStorageUri, python, this.parts.carried, this.parts.log);
       await vscode.workspace.fs.createDirectory(this.parts.context.globalStorageUri);
-      await this.stop();
+      await this.leave();
       const client = this.make(python, this.worker);
       this.client = client;
       this.handlers = [
@@ -108,6 +107,14 @@ export class Server implements vscode.Disposable {
       this.become({ is: 'stopped', why: error instanceof Error ? error.message : String(error) });
       throw error;
     }
+  }
+
+  /** Lets go of the client: what its server says from now on is heard by nobody. */
+  private async leave(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    for (const handler of this.handlers.splice(0)) handler.dispose();
+    if (client?.needsStop()) await client.dispose(2000).catch((error: unknown) => this.parts.log.warn(String(error)));
   }
 
   private make(python: Python, worker: WorkerEnvironment): LanguageClient {

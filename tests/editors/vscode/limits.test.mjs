@@ -1,8 +1,8 @@
-// Where nothing may run, or nothing can: a workspace that is not trusted, a machine without a Docker engine.
+// Where nothing may run, or nothing can: a workspace that is not trusted, a machine without a Docker engine, a server that is gone.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Workbench } from './workbench.mjs';
+import { PYTHON, Workbench } from './workbench.mjs';
 
 const STUB = 6;
 let bench;
@@ -71,4 +71,36 @@ test('without a Docker engine the editor says so, and has the command that mends
     const status = bench.page.locator('.hover-language-status', { hasText: 'docker' });
     await status.waitFor();
     assert.match(await status.innerText(), /Mend/);
+  }));
+
+test('what a server ran that is killed or started again is over in every place', { timeout: 720_000 }, () =>
+  within({}, async () => {
+    bench.record('slug', { delay: 600 });
+    await bench.open('slug.py');
+    const ends = [
+      [async () => bench.killLanguageServers(), 'the language server has ended, and with it “implement slug”'],
+      [() => bench.command('Codeteam: Restart Server'), ''],
+      [async () => bench.configure({ 'codeteam.pythonPath': `${PYTHON}3` }), ''],
+    ];
+    for (const [end, told] of ends) {
+      await bench.goTo(STUB);
+      await bench.codeAction('Codeteam: implement slug');
+      const progress = bench.page.locator('.notification-toast', { hasText: 'writing the draft' });
+      await progress.waitFor();
+      const job = await bench.job('implement slug');
+      await bench.until(async () => /iteration 1/.test(await job.innerText()), 'job at work in the view');
+      const badge = bench.page.locator('.activitybar .badge-content, .activitybar .badge', { hasText: '1' });
+      await badge.first().waitFor();
+      const servers = bench.languageServers();
+      assert.equal(servers.length, 1);
+      await end();
+      await progress.waitFor({ state: 'detached' });
+      await bench.until(async () => /interrupted|cancelled/.test(await job.innerText()), 'end of the job in the view');
+      await badge.first().waitFor({ state: 'detached' });
+      assert.equal(await bench.page.locator('.pane-body .monaco-list-row .codicon-loading').count(), 0, 'nothing turns');
+      if (told) await bench.notification(told);
+      await bench.until(() => bench.languageServers().some((pid) => !servers.includes(pid)), 'new server');
+      await bench.until(() => bench.languageServers().length === 1, 'end of the old one');
+    }
+    await bench.picture('server-gone');
   }));

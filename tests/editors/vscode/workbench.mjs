@@ -20,7 +20,7 @@ const LAST_WORDS = 60_000;
 /** Where the editors are, as `node scripts/start.cjs editors` prints it. */
 const PLACES = JSON.parse(process.env.EDITORS);
 const VSIX = join(ROOT, 'dist', 'codeteam.vsix');
-const PYTHON = join(ROOT, '.venv', 'bin', 'python');
+export const PYTHON = join(ROOT, '.venv', 'bin', 'python');
 const { chromium } = await import(pathToFileURL(join(PLACES.modules, 'playwright-core', 'index.mjs')));
 
 const SETTINGS = {
@@ -300,10 +300,15 @@ export class Workbench {
     return JSON.parse(execFileSync(PYTHON, argv, { cwd: this.folder, env: this.env, encoding: 'utf8' })).jobs;
   }
 
-  /** Kills the language servers of every window, as a fault in them would. */
+  /** The language servers of all windows, by their numbers. */
+  languageServers() {
+    return descendants(this.server.pid).filter(({ name }) => name.endsWith(' -m codeteam serve')).map(({ pid }) => pid);
+  }
+
+  /** Kills them, as a fault in them would. */
   killLanguageServers() {
-    const found = descendants(this.server.pid).filter(({ name }) => name.endsWith(' -m codeteam serve'));
-    for (const { pid } of found) process.kill(pid, 'SIGKILL');
+    const found = this.languageServers();
+    for (const pid of found) process.kill(pid, 'SIGKILL');
     return found.length;
   }
 
