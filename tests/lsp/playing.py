@@ -32,6 +32,13 @@ STEPS: tuple[Event, ...] = (
 )
 
 
+def capabilities_of(editor: str) -> dict[str, Any]:
+    """What an editor says of itself, by its name in `capabilities/`."""
+    path = Path(__file__).parent / "capabilities" / f"{editor}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["capabilities"]
+    return found
+
+
 def let_go(home: Path) -> None:
     """Let the jobs that wait at the gate go on, and all that come later pass."""
     (home / "open").touch()

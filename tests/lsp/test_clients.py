@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from codeteam.domain.events import Failed
 from codeteam.domain.findings import Related
 from tests.lsp.client import Client, ServerError, at
-from tests.lsp.playing import GATE, HOLD, STEPS, finding, let_go, playing, proposed
+from tests.lsp.playing import GATE, HOLD, STEPS, capabilities_of, finding, let_go, playing, proposed
 
 EDITORS = sorted(path.stem for path in (Path(__file__).parent / "capabilities").glob("*.json"))
 ENCODINGS = {"vscode": "utf-16", "neovim": "utf-8", "emacs": "utf-16", "helix": "utf-8", "zed": "utf-16"}
@@ -29,14 +28,8 @@ FAULT = finding(
 )
 
 
-def capabilities(editor: str) -> dict[str, Any]:
-    path = Path(__file__).parent / "capabilities" / f"{editor}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["capabilities"]
-    return found
-
-
 def declared(editor: str, *names: str) -> Any:
-    value: Any = capabilities(editor)
+    value: Any = capabilities_of(editor)
     for name in names:
         value = value.get(name, {}) if isinstance(value, dict) else {}
     return value
@@ -71,7 +64,7 @@ def test_there_are_the_five_editors() -> None:
 async def test_a_job_from_the_menu_to_the_dismissed_finding(tmp_path: Path, editor: str) -> None:
     root, uri = workspace(tmp_path)
     end = proposed({"slug.py": DONE}, new={"tests/test_slug.py": TEST}, findings=[FAULT])
-    async with playing(tmp_path / "home", GATE, *STEPS, end, capabilities=capabilities(editor)) as client:
+    async with playing(tmp_path / "home", GATE, *STEPS, end, capabilities=capabilities_of(editor)) as client:
         client.choose = lambda question: question["actions"][0]["title"]
         result = await client.initialize(root)
         assert result["capabilities"]["positionEncoding"] == ENCODINGS[editor]
@@ -133,7 +126,7 @@ def _check_diagnostic(fault: dict[str, Any], editor: str, root: Path) -> None:
 @pytest.mark.parametrize("editor", EDITORS)
 async def test_a_job_is_cancelled_by_what_the_editor_has(tmp_path: Path, editor: str) -> None:
     root, uri = workspace(tmp_path)
-    async with playing(tmp_path / "home", *STEPS, HOLD, capabilities=capabilities(editor)) as client:
+    async with playing(tmp_path / "home", *STEPS, HOLD, capabilities=capabilities_of(editor)) as client:
         await client.initialize(root)
         client.open(uri, CODE)
         job = await implement(client, uri)
@@ -158,7 +151,7 @@ async def test_a_job_is_cancelled_by_what_the_editor_has(tmp_path: Path, editor:
 async def test_what_cannot_run_is_disabled_or_refused_with_the_reason(tmp_path: Path, editor: str) -> None:
     root, uri = workspace(tmp_path)
     down = Failed("docker_down", "Docker does not answer.", "Start it, then try again.")
-    async with playing(tmp_path / "home", down, capabilities=capabilities(editor)) as client:
+    async with playing(tmp_path / "home", down, capabilities=capabilities_of(editor)) as client:
         await client.initialize(root, initializationOptions={"trusted": False})
         client.open(uri, CODE)
         action = (await client.code_actions(uri, at(4, 4), only=["refactor"]))[0]

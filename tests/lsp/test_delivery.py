@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from codeteam.domain.artifacts import Status
-from tests.lsp.client import CAPABILITIES, Client, ServerError, at, without
-from tests.lsp.playing import GATE, let_go, playing, proposed, record, tasks
+from codeteam.domain.events import Proposed
+from tests.lsp.client import CAPABILITIES, Client, Refusal, ServerError, at, without
+from tests.lsp.playing import GATE, capabilities_of, let_go, playing, proposed, record, tasks
 
 BEFORE = "".join(f"line_{number} = {number}\n" for number in range(30))
 AFTER = BEFORE.replace("line_3 = 3\n", "line_3 = 33\nmore = 1\n").replace("line_25 = 25\n", "")
@@ -19,6 +20,8 @@ EDIT = without(CAPABILITIES, "workspace", "workspaceEdit", "changeAnnotationSupp
 NEOVIM = without(EDIT, "workspace", "workspaceEdit", "documentChanges")
 """It names the operations on files that it knows, and not the document changes that hold them."""
 PLAIN = without(NEOVIM, "workspace", "workspaceEdit", "resourceOperations")
+BELOW = proposed({"a.py": AFTER}, status=Status.BELOW, stopped_by="the reviewer found faults")
+METHOD_NOT_FOUND, REQUEST_CANCELLED = -32601, -32800
 
 
 def workspace(tmp_path: Path, text: str = BEFORE) -> tuple[Path, str]:
@@ -423,15 +426,121 @@ async def test_line_ends_stay_crlf_even_when_the_proposal_forgot_them(tmp_path: 
         assert len(client.edits[0]["documentChanges"][0]["edits"]) == 2
 
 
-async def test_a_proposal_below_the_quality_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("capabilities", [CAPABILITIES, EDIT, PLAIN], ids=["previewing", "versioned", "plain"])
+@pytest.mark.parametrize("answer", ["Apply", "Discard", None])
+async def test_what_is_below_the_quality_is_asked_about_in_every_editor(
+    tmp_path: Path, capabilities: dict[str, Any], answer: str | None
+) -> None:
     root, uri = workspace(tmp_path)
-    below = proposed({"a.py": AFTER}, status=Status.BELOW, stopped_by="the reviewer found faults")
-    async with playing(tmp_path / "home", below) as client:
+    async with playing(tmp_path / "home", BELOW, capabilities=capabilities) as client:
+        client.choose = lambda _: answer
         await client.initialize(root)
         client.open(uri, BEFORE)
-        await client.job_state(await started(client, uri), "applied")
+        job = await started(client, uri)
+        await client.job_state(job, "applied" if answer == "Apply" else "kept")
+        question = await client.asked("window/showMessageRequest")
+        assert question["type"] == 2, "it is a warning"
+        assert "(below the quality asked for, the reviewer found faults, tested, 2 iterations)" in question["message"]
+        assert [action["title"] for action in question["actions"]] == ["Apply", "Open proposal", "Discard"]
+        assert client.buffers[uri].text == (AFTER if answer == "Apply" else BEFORE)
+        assert len(client.edits) == (answer == "Apply")
+        assert len(client.messages()) == 1
+        if client.edits and capabilities is CAPABILITIES:
+            (note,) = client.edits[0]["changeAnnotations"].values()
+            assert note["needsConfirmation"] is True
+            assert note["description"].startswith("below the quality asked for, the reviewer found faults")
+
+
+async def test_what_is_below_the_quality_is_asked_about_again_when_it_is_chosen_later(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", BELOW) as client:
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        await client.job_state(job, "kept")
+        await client.execute("codeteam.apply", {"jobId": job})
+        await client.asked("window/showMessageRequest", count=2)
+        assert client.edits == []
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["follows jobs", "does not"])
+async def test_an_editor_that_previews_is_told_once_what_speaks_for_a_proposal(tmp_path: Path, follows: bool) -> None:
+    """Whoever follows its jobs tells it by itself, beside the preview."""
+    root, uri = workspace(tmp_path)
+    capabilities = CAPABILITIES if follows else without(CAPABILITIES, "experimental")
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=capabilities) as client:
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await started(client, uri)
+        await client.until(lambda: client.buffers[uri].text == AFTER, "edit")
         (note,) = client.edits[0]["changeAnnotations"].values()
-        assert note["description"].startswith("below the quality asked for, the reviewer found faults")
+        assert note["description"] == "tested, 2 iterations"
+        wanted = [] if follows else ["Codeteam proposes to refactor a.py, lines 1-1: a.py (tested, 2 iterations)."]
+        assert client.messages() == wanted
+
+
+def refusing(code: int) -> Callable[[Any], Any]:
+    def refuse(_: Any) -> Any:
+        raise Refusal("Method not found", code=code)
+
+    return refuse
+
+
+@pytest.mark.parametrize("end", [proposed({"a.py": AFTER}), BELOW], ids=["accepted", "below"])
+async def test_an_editor_without_questions_says_where_the_proposal_is_and_applies_it_by_name(
+    tmp_path: Path, end: Proposed
+) -> None:
+    """As Helix answers that knows no questions."""
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", end, capabilities=capabilities_of("helix")) as client:
+        client.answers["window/showMessageRequest"] = refusing(METHOD_NOT_FOUND)
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        told = await client.notified("window/showMessage")
+        patch = tmp_path / "home" / "proposals" / f"{job}.patch"
+        action = "Codeteam: apply the kept proposal (refactor a.py, lines 1-1)"
+        assert (
+            f"nothing was changed. It is in {patch}; to apply it, choose the code action “{action}”" in told["message"]
+        )
+        assert ("below the quality asked for, the reviewer found faults" in told["message"]) is (end is BELOW)
+        assert told["type"] == (2 if end is BELOW else 3)
+        assert "-line_3 = 3\n+line_3 = 33\n" in patch.read_text()
+        assert (client.edits, client.buffers[uri].text) == ([], BEFORE)
+        apply = next(a for a in await client.code_actions(uri, at(0)) if a["title"] == action)
+        assert await client.run(apply) == {"jobId": job}
+        await client.until(lambda: client.buffers[uri].text == AFTER, "edit")
+        assert "tested, 2 iterations" in (await client.notified("window/showMessage", count=2))["message"]
+
+
+async def test_a_question_that_was_cancelled_is_no_consent(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=EDIT) as client:
+        client.answers["window/showMessageRequest"] = refusing(REQUEST_CANCELLED)
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        await client.job_state(job, "kept")
+        await client.execute("codeteam.apply", {"jobId": job})
+        await client.notified("codeteam/job", lambda params: params["state"] == "kept", count=2)
+        assert client.edits == []
+
+
+async def test_an_editor_without_questions_is_told_why_nothing_was_changed(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", GATE, proposed({"a.py": AFTER}), capabilities=PLAIN) as client:
+        client.answers["window/showMessageRequest"] = refusing(METHOD_NOT_FOUND)
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        job = await started(client, uri)
+        client.change(uri, (at(3, 0, 3, 10), "mine = 3"))
+        await client.code_actions(uri, at(0))
+        let_go(tmp_path / "home")
+        told = await client.notified("window/showMessage")
+        patch = tmp_path / "home" / "proposals" / f"{job}.patch"
+        assert "changed meanwhile in the same place (line 4)" in told["message"]
+        assert f"The proposal is kept: it is in {patch}." in told["message"]
+        assert patch.exists()
 
 
 async def test_a_proposal_that_changes_nothing_says_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from codeteam.lsp.document import Document
 from codeteam.lsp.editor_job import EditorJob
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.from_lsp import MenuRequest
+from codeteam.lsp.job_title import apply_title
 from codeteam.lsp.surroundings import PROSE, Surroundings, look
 
 REWRITE = "refactor.rewrite.codeteam"
@@ -72,8 +73,9 @@ def _about_jobs(jobs: Sequence[EditorJob]) -> Iterator[Entry]:
             yield Entry(title, f"{SOURCE}.cancel", "codeteam.cancel", {"jobId": job.id}, runs=False)
     kept = next((job for job in jobs if job.can_apply), None)
     if kept is not None:
-        title = f"Codeteam: apply the kept proposal ({kept.request.title})"
-        yield Entry(title, f"{SOURCE}.apply", "codeteam.apply", {"jobId": kept.id}, runs=False)
+        yield Entry(
+            apply_title(kept.request.title), f"{SOURCE}.apply", "codeteam.apply", {"jobId": kept.id}, runs=False
+        )
         title = f"Codeteam: rerun ({kept.request.title})"
         yield Entry(title, f"{SOURCE}.rerun", "codeteam.rerun", {"jobId": kept.id})
 

@@ -17,6 +17,7 @@ from codeteam.lsp.editor import Editor
 from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.job_news import tell_job
+from codeteam.lsp.job_title import apply_title
 from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits
 from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
@@ -24,6 +25,8 @@ _TRIES = 5
 """Times an edit is made anew because the buffer moved on while it was made or sent."""
 _NOBODY_READS_SO_FAST = 1.0
 """Seconds: a refusal within them came from the editor, a later one from its user."""
+_LONGEST = 1000
+"""Characters of a reason or of the evidence, so that what comes after them in a message is not cut off."""
 APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Rerun"
 
 
@@ -53,7 +56,9 @@ class Delivery:
             await self._apply(job, proposal)
 
     async def _apply(self, job: EditorJob, proposal: Proposal) -> None:
-        confirmed = self._editor.features.confirms
+        # what is below the quality asked for is never left to a preview, which may not say so
+        confirmed = self._editor.features.confirms and proposal.status is Status.ACCEPTED
+        told = confirmed and self._editor.features.job_notifications
         for _ in range(_TRIES):
             targets = await asyncio.to_thread(self._targets, job, proposal)
             plan = await asyncio.to_thread(plan_edits, targets)
@@ -70,11 +75,18 @@ class Delivery:
                 return
             if not confirmed:
                 answer = await self._ask(job, proposal, plan)
-                if answer != APPLY:
+                unasked = answer is None
+                if unasked and not job.chosen:
+                    await self._leave(job, proposal, plan)
+                    return
+                if not unasked and answer != APPLY:
                     await self._set_aside(job, answer)
                     return
-                confirmed = True
+                confirmed, told = True, not unasked
                 continue  # the buffer may have moved on while the question stood
+            if not told:
+                self._editor.say(_kind(proposal), self._offer(job, proposal, plan))
+                told = True
             if await self._send(job, proposal, plan):
                 return
         await self._keep(job, "the file keeps changing", RERUN)
@@ -111,29 +123,51 @@ class Delivery:
         return False
 
     async def _ask(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> str | None:
+        text = self._offer(job, proposal, plan)
+        return await self._editor.choose(_kind(proposal), text, APPLY, OPEN, DISCARD)
+
+    def _offer(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> str:
         count = len(plan.edits)
         files = job.place.path if count == 1 and plan.edits[0].uri == job.uri else f"{count} file{'s' * (count != 1)}"
-        text = f"Codeteam proposes to {job.request.title}: {files} ({_evidence(proposal, plan)})."
-        kind = types.MessageType.Info if proposal.status is Status.ACCEPTED else types.MessageType.Warning
-        return await self._editor.choose(kind, text, APPLY, OPEN, DISCARD)
+        return f"Codeteam proposes to {job.request.title}: {files} ({_evidence(proposal, plan)[:_LONGEST]})."
+
+    async def _leave(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> None:
+        """Say to the user of an editor without questions what there is, and how to have it."""
+        job.state = State.KEPT
+        path = await self._written(job, proposal)
+        text = f"{self._offer(job, proposal, plan)} This editor shows no questions, so nothing was changed."
+        action = apply_title(job.request.title)
+        self._tell(_kind(proposal), f"{text} It is in {path}; to apply it, choose the code action “{action}”.")
 
     async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
         """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
         job.state = State.KEPT
         tell_job(self._editor, job, job.times[-1])
-        text = f"Codeteam changed nothing ({job.request.title}): {reason}. The proposal is kept."
-        answer = await self._editor.choose(types.MessageType.Warning, text, OPEN, *choices)
+        text = f"Codeteam changed nothing ({job.request.title}): {reason[:_LONGEST]}. The proposal is kept"
+        answer = await self._editor.choose(types.MessageType.Warning, f"{text}.", OPEN, *choices)
+        if answer is None and job.proposal is not None:
+            path = await self._written(job, job.proposal)
+            self._tell(types.MessageType.Warning, f"{text}: it is in {path}.")
         await self._set_aside(job, answer)
+
+    def _tell(self, kind: types.MessageType, text: str) -> None:
+        """Say what an editor that shows no questions may show a line of; its log has all."""
+        self._editor.say(kind, text)
+        self._editor.log(text)
 
     async def _set_aside(self, job: EditorJob, answer: str | None) -> None:
         job.state = State.KEPT
         if answer == RERUN:
             self._rerun(job)
         elif answer == OPEN and job.proposal is not None:
-            targets = await asyncio.to_thread(self._targets, job, job.proposal)
-            path = await asyncio.to_thread(self._write_patch, job.id, patch_of(targets))
+            path = await self._written(job, job.proposal)
             if not await self._editor.show(path):
                 self._editor.say(types.MessageType.Info, f"The proposal is in {path}.")
+
+    async def _written(self, job: EditorJob, proposal: Proposal) -> Path:
+        """The proposal as a patch in a file."""
+        targets = await asyncio.to_thread(self._targets, job, proposal)
+        return await asyncio.to_thread(self._write_patch, job.id, patch_of(targets))
 
     def _write_patch(self, job: str, patch: str) -> Path:
         self._proposals.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -165,9 +199,7 @@ class Delivery:
 
     def _tell_result(self, job: EditorJob, proposal: Proposal) -> None:
         job.state = State.DONE
-        good = proposal.status is Status.ACCEPTED
-        kind = types.MessageType.Info if good else types.MessageType.Warning
-        self._editor.say(kind, f"Codeteam ({job.request.title}): {job.message.rstrip('.')}.")
+        self._editor.say(_kind(proposal), f"Codeteam ({job.request.title}): {job.message.rstrip('.')}.")
 
     def _show_findings(self, job: EditorJob, proposal: Proposal) -> None:
         """Findings of the document, and of files that are open; the board finds their places in the text as it is."""
@@ -185,6 +217,10 @@ class Delivery:
 
 def _because(blocked: tuple[Blocked, ...]) -> str:
     return "; ".join(f"{item.path} {item.reason}" for item in blocked[:3]) + ("; and more" if len(blocked) > 3 else "")
+
+
+def _kind(proposal: Proposal) -> types.MessageType:
+    return types.MessageType.Info if proposal.status is Status.ACCEPTED else types.MessageType.Warning
 
 
 def _evidence(proposal: Proposal, plan: EditPlan) -> str:

@@ -54,8 +54,8 @@ class Editor:
         )
         try:
             answer = await self.protocol.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
-        except JsonRpcException:
-            return None
+        except JsonRpcException as error:
+            return "" if error.code == types.LSPErrorCodes.RequestCancelled else None
         return answer.title if answer is not None and answer.title in choices else ""
 
     async def show(self, path: Path) -> bool:

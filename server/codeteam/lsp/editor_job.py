@@ -87,6 +87,8 @@ class EditorJob:
     steps_told: tuple[Step, ...] = ()
     """The steps as the client was told of them."""
     proposal: Proposal | None = None
+    chosen: bool = False
+    """The user has asked by name for the proposal to be applied."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What the team was shown, by path: what a proposal is compared with."""
     progress: Progress = field(default_factory=NoProgress)

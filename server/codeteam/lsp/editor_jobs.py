@@ -116,7 +116,7 @@ class EditorJobs:
         """Offer a kept proposal again; a job of the history is one of this server's from then on."""
         self._forget_old()
         self._jobs[job.id] = job
-        job.state = State.PROPOSED
+        job.state, job.chosen = State.PROPOSED, True
         self._tell(job)
         job.work = asyncio.create_task(self._bring(job), name=f"apply {job.id}")
 

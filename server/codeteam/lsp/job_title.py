@@ -27,6 +27,11 @@ def job_title(intent: Intent, snapshot: Snapshot, lines: Sequence[str], selectio
     return f"{_WORDS[intent]} {_subject(snapshot, lines, selection, cursor)}"
 
 
+def apply_title(title: str) -> str:
+    """The code action that applies the kept proposal of a job of this title."""
+    return f"Codeteam: apply the kept proposal ({title})"
+
+
 def _subject(snapshot: Snapshot, lines: Sequence[str], selection: Span | None, cursor: int) -> str:
     name = snapshot.uri.rstrip("/").rpartition("/")[2]
     if snapshot.language == "python" and (selection is None or selection.start_line > 1):
