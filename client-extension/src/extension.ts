@@ -1,7 +1,7 @@
 // The extension's parts, put together: this is the page to read first.
 
 import * as vscode from 'vscode';
-import type { LanguageClient } from 'vscode-languageclient/node';
+import { type LanguageClient, ShowMessageRequest } from 'vscode-languageclient/node';
 import { bundle } from './bundle';
 import { answerChat } from './chat';
 import { registerCommands, reportOf } from './commands';
@@ -13,6 +13,7 @@ import { JobsView } from './jobsView';
 import { Models } from './models';
 import { openProposal } from './opening';
 import * as protocol from './protocol';
+import { Questions } from './questions';
 import { Readiness } from './readiness';
 import { ReportPanels } from './reportPanel';
 import { Secrets } from './secrets';
@@ -26,6 +27,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const secrets = new Secrets(context);
   const trace = new TraceChannel(() => secrets.known());
   const jobs = new Jobs();
+  const questions = new Questions();
   const connect = (client: LanguageClient) => [
     client.onNotification(protocol.job, (params) => {
       const hasFailed = params.state === 'failed' && jobs.get(params.jobId)?.state !== 'failed';
@@ -35,10 +37,11 @@ export function activate(context: vscode.ExtensionContext): void {
       else if (doctor.trouble && ['proposed', 'applied', 'done'].includes(params.state)) void doctor.look();
     }),
     client.onNotification(protocol.step, (params) => jobs.tellStep(params)),
+    client.onRequest(ShowMessageRequest.type, (params, token) => questions.answer(params, token)),
     client.onRequest(protocol.chat, (params, token) => answerChat(client, params, token)),
     client.onRequest(protocol.secret, (params, token) => secrets.answer(params, token)),
   ];
-  const server = new Server({ context, carried, log, trace, connect });
+  const server = new Server({ context, carried, log, trace, questions, connect });
   const doctor = new Doctor(server, carried, secrets, log);
   const readiness = new Readiness(server, doctor, carried, log);
   const models = new Models(context, secrets, doctor);
@@ -65,11 +68,12 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     trace,
     jobs,
+    questions,
     server,
     doctor,
     reports,
     new JobsView(jobs, server),
-    new StatusItem(server, jobs, doctor),
+    new StatusItem(server, jobs, doctor, questions),
     registerCommands({ storage: context.globalStorageUri, server, jobs, readiness, doctor, models, secrets, reports, log }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
     server.onDidChange((state) => {

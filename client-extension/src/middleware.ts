@@ -9,13 +9,15 @@ import {
   WorkDoneProgressCancelNotification,
 } from 'vscode-languageclient/node';
 import { applyEdit } from './preview';
+import type { Questions } from './questions';
 import { forServer, SECTION } from './settings';
 import { withReason } from './unavailable';
 
 export function middleware(
   client: () => LanguageClient | undefined,
   context: vscode.ExtensionContext,
-  notifications: Notifications
+  notifications: Notifications,
+  questions: Questions
 ): Middleware {
   const names = settingNames(context);
   return {
@@ -34,7 +36,7 @@ export function middleware(
       configuration: (params, token, next) =>
         params.items.every((item) => item.section === SECTION) ? params.items.map(() => forServer(names)) : next(params, token),
       handleApplyEdit: async (params, next) =>
-        applyEdit(client(), params, (edit) => Promise.resolve(next(edit, new vscode.CancellationTokenSource().token))),
+        applyEdit(client(), params, (edit) => Promise.resolve(next(edit, new vscode.CancellationTokenSource().token)), questions),
     },
   };
 }

@@ -5,17 +5,19 @@ import {
   type ApplyWorkspaceEditParams,
   type ApplyWorkspaceEditResult,
   type LanguageClient,
+  MessageType,
   ResponseError,
   type WorkspaceEdit,
 } from 'vscode-languageclient/node';
 import { type Change, showChanges } from './changes';
+import { APPLY, DISCARD, type Questions } from './questions';
 import { preview } from './settings';
 
 type Next = (params: ApplyWorkspaceEditParams) => Promise<ApplyWorkspaceEditResult | ResponseError<void>>;
 
-const APPLY = 'Apply';
+const OPEN_REPORT = 'Open Report';
 const SHOW_AGAIN = 'Show Again';
-const DISCARD = 'Discard';
+const NOTHING_APPLIED = 'Codeteam: nothing was applied, and the proposal is kept.';
 /** A refusal within this time came from the editor, a later one from its user. */
 const NOBODY_READS_SO_FAST_MS = 1000;
 
@@ -23,37 +25,63 @@ const NOBODY_READS_SO_FAST_MS = 1000;
 export async function applyEdit(
   client: LanguageClient | undefined,
   params: ApplyWorkspaceEditParams,
-  next: Next
+  next: Next,
+  questions: Questions
 ): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
   const refactoring = { ...params, edit: createsFirst(params.edit), metadata: { isRefactoring: true } };
   const way = needsConfirmation(params.edit) ? preview() : 'direct';
   const confirmed = { ...refactoring, edit: withoutConfirmation(refactoring.edit) };
-  if (way === 'direct' || client === undefined) return next(client ? confirmed : refactoring);
+  if (way === 'direct' || client === undefined) return atOnce(client ? confirmed : refactoring, next);
   if (way === 'refactor') return inRefactorPreview(refactoring, next);
-  const opened = await showChanges(params.label ?? 'Codeteam', await changesOf(client, params.edit));
+  const title = params.label ?? 'Codeteam proposes a change';
+  const view = await showChanges(`${title}: apply it?`, await changesOf(client, params.edit), { stays: true });
   try {
-    const note = descriptionOf(params.edit);
-    const question = `${params.label ?? 'Codeteam proposes a change'}${note ? ` (${note})` : ''}. Apply it?`;
-    const answer = await vscode.window.showInformationMessage(question, APPLY, DISCARD);
-    if (answer !== APPLY) return { applied: false, failureReason: 'discarded' };
+    const question = `${withEvidence(title, params.edit)}. Apply it?`;
+    const answer = await questions.ask({ text: question, type: MessageType.Info, answers: [APPLY, DISCARD], view });
+    if (answer === undefined) void offerAgain(NOTHING_APPLIED);
+    if (answer !== APPLY) return { applied: false, failureReason: answer === DISCARD ? 'discarded' : 'its view was closed' };
   } finally {
-    await opened.close();
+    await view.close();
   }
   return next(confirmed);
+}
+
+/** Without a preview; what speaks for a proposal is said afterwards. */
+async function atOnce(params: ApplyWorkspaceEditParams, next: Next): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+  const result = await next(params);
+  if (!(result instanceof ResponseError) && result.applied && descriptionOf(params.edit)) {
+    void tell(`${withEvidence(params.label ?? 'Codeteam', params.edit)} is applied.`, params.edit);
+  }
+  return result;
 }
 
 /** VS Code's own preview. Its entries start unticked, and Apply with nothing ticked applies nothing without a word. */
 async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
   const opened = Date.now();
+  const proposal = withEvidence(params.label ?? 'Codeteam proposes a change', params.edit);
+  void tell(`${proposal}: tick what you want in the preview, then choose Apply there.`, params.edit);
   const result = await next(params);
   const byTheUser = Date.now() - opened > NOBODY_READS_SO_FAST_MS;
-  if (!(result instanceof ResponseError) && !result.applied && byTheUser) void offerAgain();
+  if (!(result instanceof ResponseError) && !result.applied && byTheUser)
+    void offerAgain(`${NOTHING_APPLIED} In the preview, tick what you want before you choose Apply.`);
   return result;
 }
 
-async function offerAgain(): Promise<void> {
-  const text = 'Codeteam: nothing was applied, and the proposal is kept. In the preview, tick what you want before you choose Apply.';
+async function offerAgain(text: string): Promise<void> {
   if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN) await vscode.commands.executeCommand('codeteam.apply');
+}
+
+/** Said with a way to all of it: without a button VS Code shows a line of a message. */
+async function tell(text: string, edit: WorkspaceEdit): Promise<void> {
+  const [jobId] = Object.keys(edit.changeAnnotations ?? {});
+  if ((await vscode.window.showInformationMessage(text, OPEN_REPORT)) === OPEN_REPORT)
+    await vscode.commands.executeCommand('codeteam.openReport', { jobId });
+}
+
+/** VS Code shows the description of an edit nowhere: it is said beside its name. */
+function withEvidence(title: string, edit: WorkspaceEdit): string {
+  const note = descriptionOf(edit);
+  return note ? `${title} (${note})` : title;
 }
 
 /**

@@ -15,6 +15,7 @@ import { WorkerEnvironment } from './environment';
 import { middleware, Notifications } from './middleware';
 import type * as protocol from './protocol';
 import { findPython, type Python } from './python';
+import type { Questions } from './questions';
 import { SECTION } from './settings';
 import { level, type TraceChannel } from './trace';
 
@@ -32,6 +33,7 @@ export interface ServerParts {
   carried: Bundle;
   log: vscode.LogOutputChannel;
   trace: TraceChannel;
+  questions: Questions;
   /** Registers handlers on a client before it starts. */
   connect: (client: LanguageClient) => vscode.Disposable[];
 }
@@ -130,7 +132,7 @@ export class Server implements vscode.Disposable {
       traceOutputChannel: trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: () => ({ trusted: vscode.workspace.isTrusted }),
-      middleware: middleware(() => this.client, context, this.notifications),
+      middleware: middleware(() => this.client, context, this.notifications, this.parts.questions),
     };
     const run = {
       command: python.path,
@@ -156,7 +158,10 @@ export class Server implements vscode.Disposable {
 
   private become(state: ServerState): void {
     this.state = state;
-    if (state.is !== 'running') this.notifications.endAll();
+    if (state.is !== 'running') {
+      this.notifications.endAll();
+      this.parts.questions.endAll();
+    }
     this.changed.fire(state);
   }
 }

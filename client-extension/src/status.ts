@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import type { Doctor } from './doctor';
 import type { Jobs } from './jobs';
+import type { Questions } from './questions';
 import { LANGUAGES, type Server } from './server';
 
 export interface Status {
@@ -20,7 +21,8 @@ export class StatusItem implements vscode.Disposable {
   constructor(
     private readonly server: Server,
     private readonly jobs: Jobs,
-    private readonly doctor: Doctor
+    private readonly doctor: Doctor,
+    private readonly questions: Questions
   ) {
     this.item.name = 'Codeteam';
     const show = () => this.show();
@@ -28,6 +30,7 @@ export class StatusItem implements vscode.Disposable {
       server.onDidChange(show),
       jobs.onDidChange(show),
       doctor.onDidChange(show),
+      questions.onDidChange(show),
       vscode.workspace.onDidGrantWorkspaceTrust(show),
     ];
     this.show();
@@ -64,6 +67,9 @@ export class StatusItem implements vscode.Disposable {
         ? { title: 'Choose a Python', command: 'workbench.action.openSettings', arguments: ['codeteam.pythonPath'] }
         : { title: 'Restart', command: 'codeteam.restart' };
       return { text: 'not running', detail: state.why, severity: error, command };
+    }
+    if (this.questions.count) {
+      return { text: 'waits for your answer', severity: warning, command: { title: 'Show Question', command: 'codeteam.showQuestion' } };
     }
     if (active) {
       const text = active === 1 ? 'a job is running' : `${active} jobs are running`;

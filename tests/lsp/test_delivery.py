@@ -54,7 +54,8 @@ async def test_the_edit_is_minimal_versioned_and_to_be_confirmed(tmp_path: Path)
         (note,) = client.edits[0]["changeAnnotations"].values()
         assert note["needsConfirmation"] is True
         assert note["description"] == "tested, 2 iterations"
-        assert {edit["annotationId"] for edit in operation["edits"]} == set(client.edits[0]["changeAnnotations"])
+        assert set(client.edits[0]["changeAnnotations"]) == {job}
+        assert {edit["annotationId"] for edit in operation["edits"]} == {job}
 
 
 async def test_new_files_are_created_and_filled(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ class Delivery:
         if self._moved(plan):
             return False
         label = f"Codeteam: {job.request.title}"
-        edit = workspace_edit(plan.edits, self._editor.features, label=label, description=_evidence(proposal, plan))
+        described, features = _evidence(proposal, plan), self._editor.features
+        edit = workspace_edit(plan.edits, features, job=job.id, label=label, description=described)
         sent = time.monotonic()
         params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
         try:

@@ -77,7 +77,7 @@ class Editor:
     async def _change(self, edit: FileEdit, label: str) -> None:
         plain = replace(self.features, annotations=False)
         params = types.ApplyWorkspaceEditParams(
-            edit=workspace_edit([edit], plain, label=label, description=""), label=label
+            edit=workspace_edit([edit], plain, job="", label=label, description=""), label=label
         )
         try:
             result = await self.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)

@@ -22,13 +22,16 @@ _SEVERITY = {
 }
 _LONGEST = 4000
 """Characters of a diagnostic's message: a model wrote it."""
-_ANNOTATION = "codeteam"
 
 
 def workspace_edit(
-    edits: Sequence[FileEdit], features: ClientFeatures, *, label: str, description: str
+    edits: Sequence[FileEdit], features: ClientFeatures, *, job: str, label: str, description: str
 ) -> types.WorkspaceEdit:
-    """The edits in the strongest form that the client takes: versioned and to be confirmed, where it can."""
+    """The edits in the strongest form that the client takes: versioned and to be confirmed, where it can.
+
+    The annotation that asks for the confirmation is named for the job.
+    """
+    annotation = job if features.annotations else None
     if not features.document_changes:
         return types.WorkspaceEdit(
             changes={
@@ -43,18 +46,18 @@ def workspace_edit(
                 types.CreateFile(
                     uri=edit.uri,
                     options=types.CreateFileOptions(overwrite=False, ignore_if_exists=False),
-                    annotation_id=_ANNOTATION if features.annotations else None,
+                    annotation_id=annotation,
                 )
             )
         operations.append(
             types.TextDocumentEdit(
                 text_document=types.OptionalVersionedTextDocumentIdentifier(uri=edit.uri, version=edit.version),
-                edits=[_text_edit(place, text, features) for place, text in _replacements(edit, features)],
+                edits=[_text_edit(place, text, annotation) for place, text in _replacements(edit, features)],
             )
         )
     note = types.ChangeAnnotation(label=label, needs_confirmation=True, description=description)
     return types.WorkspaceEdit(
-        document_changes=operations, change_annotations={_ANNOTATION: note} if features.annotations else None
+        document_changes=operations, change_annotations={annotation: note} if annotation else None
     )
 
 
@@ -125,9 +128,9 @@ def _replacements(edit: FileEdit, features: ClientFeatures) -> Iterator[tuple[ty
         yield types.Range(start=start, end=end), "".join(change.lines)
 
 
-def _text_edit(place: types.Range, text: str, features: ClientFeatures) -> types.TextEdit | types.AnnotatedTextEdit:
-    if features.annotations:
-        return types.AnnotatedTextEdit(annotation_id=_ANNOTATION, range=place, new_text=text)
+def _text_edit(place: types.Range, text: str, annotation: str | None) -> types.TextEdit | types.AnnotatedTextEdit:
+    if annotation:
+        return types.AnnotatedTextEdit(annotation_id=annotation, range=place, new_text=text)
     return types.TextEdit(range=place, new_text=text)
 
 

@@ -84,10 +84,10 @@ export class Workbench {
     this.hostTests = join(folder, 'host-tests.json');
   }
 
-  /** What the team says from now on. */
-  record(name, { delay = 0 } = {}) {
+  /** What the team says from now on; `approved` is the reviewer's verdict. */
+  record(name, { delay = 0, approved = true } = {}) {
     const text = readFileSync(join(import.meta.dirname, '..', 'replies', `${name}.md`), 'utf8');
-    writeFileSync(this.replies, text.replaceAll('DELAY', delay ? `delay=${delay}` : ''));
+    writeFileSync(this.replies, text.replace('"approved": true', `"approved": ${approved}`).replaceAll('DELAY', delay ? `delay=${delay}` : ''));
   }
 
   /** The user's settings, of the machine where the server is and of the browser. */
