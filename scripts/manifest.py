@@ -55,7 +55,7 @@ def name(field: Field[Any]) -> str:
 
 def _property(field: Field[Any], order: int) -> dict[str, Any]:
     facts, default = field.metadata, field.default
-    found: dict[str, Any] = {"order": order, "scope": _scope(facts["scope"])}
+    found: dict[str, Any] = {"order": order, "scope": _scope(facts["tighten"])}
     if isinstance(default, Enum):
         found |= _choice(default)
     else:
@@ -82,9 +82,9 @@ def _choice(default: Enum) -> dict[str, Any]:
     }
 
 
-def _scope(scope: str) -> str:
-    """A server has one set of settings for its window, so a folder of a workspace cannot have its own."""
-    return "window" if scope == "resource" else scope
+def _scope(tighten: str) -> str:
+    """What is the user's alone is read from no workspace; the rest is the window's, for a server serves a window."""
+    return "window" if tighten else "machine"
 
 
 def _restricted(field: Field[Any]) -> bool:

@@ -34,7 +34,8 @@ def page() -> str:
         "- in `settings.toml` of your configuration folder, and in a workspace's `codeteam.toml` or `[tool.codeteam]` "
         "of its `pyproject.toml`: `max-iterations`.",
         "",
-        "A workspace's file may change only what the last column allows.",
+        "A workspace's file, and the settings that it brings for an editor such as `.vscode/settings.json`, may change "
+        "only what the last column allows.",
         "What is wrong is told in a message, and the value before it stays.",
         "",
         "| setting | default | meaning | a workspace may change it |",

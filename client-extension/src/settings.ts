@@ -27,38 +27,41 @@ export function wheelhouse(): string {
   return own('wheelhouse', '').trim();
 }
 
-/** A setting of the team, empty where the user has not chosen one. */
+/** A setting of the team, empty where the user has not chosen one; what the workspace says is not the user's choice. */
 export function chosen(name: string): string {
-  const value = explicit(name);
+  const value = byUser(name);
   return typeof value === 'string' ? value : '';
 }
 
 /**
  * What the user has set for the server, and nothing that is merely a default: the server's own sources
- * (settings.toml, CODETEAM_MODEL) count where the editor says nothing.
+ * (settings.toml, CODETEAM_MODEL) count where the editor says nothing. What the workspace has set stands apart, under
+ * `workspace`: the server takes of it what tightens.
  */
 export function forServer(names: readonly string[]): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const name of names) {
-    const value = OWN.has(name) ? undefined : explicit(name);
-    if (value !== undefined) found[name] = value;
-  }
-  return found;
+  const teams = names.filter((name) => !OWN.has(name));
+  return { ...setBy(byUser, teams), workspace: setBy(byWorkspace, teams) };
 }
 
-/** Writes a setting where it is set already, else for the user. */
+/** Writes one of the user's settings, never one of the workspace's. */
 export async function write(name: string, value: unknown): Promise<void> {
-  const configuration = vscode.workspace.getConfiguration(SECTION);
-  const where = configuration.inspect(name);
-  const target = where?.workspaceValue === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
-  await configuration.update(name, value, target);
+  await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
 }
 
-function explicit(name: string): unknown {
+function setBy(who: (name: string) => unknown, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, who(name)]).filter(([, value]) => value !== undefined));
+}
+
+function byUser(name: string): unknown {
+  return vscode.workspace.getConfiguration(SECTION).inspect(name)?.globalValue;
+}
+
+function byWorkspace(name: string): unknown {
   const where = vscode.workspace.getConfiguration(SECTION).inspect(name);
-  return where?.workspaceFolderValue ?? where?.workspaceValue ?? where?.globalValue;
+  return where?.workspaceFolderValue ?? where?.workspaceValue;
 }
 
+/** The extension's own settings are the user's alone. */
 function own<T>(name: string, otherwise: T): T {
-  return vscode.workspace.getConfiguration(SECTION).get<T>(name, otherwise);
+  return (byUser(name) as T | undefined) ?? otherwise;
 }

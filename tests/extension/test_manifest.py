@@ -57,11 +57,18 @@ def test_whatever_runs_or_sends_something_is_restricted_where_the_workspace_is_n
     assert MANIFEST["capabilities"]["untrustedWorkspaces"]["supported"] == "limited"
 
 
+def test_a_workspace_is_asked_for_nothing_but_what_it_may_change() -> None:
+    """VS Code itself leaves out what a workspace says of the others."""
+    named = {f"codeteam.{_camel(field.name)}": field.metadata["tighten"] for field in fields(Settings)}
+    asked = {name for name, rule in SETTINGS.items() if rule["scope"] == "window"}
+    assert asked == {name for name, tighten in named.items() if tighten}
+
+
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_each_setting_is_described_and_typed(name: str) -> None:
     rule = SETTINGS[name]
     assert rule["markdownDescription"].endswith(".")
-    assert rule["scope"] in {"window", "machine", "machine-overridable"}
+    assert rule["scope"] in {"application", "machine", "window"}
     assert rule["type"] in {"string", "boolean", "integer", "number"}
     if "enum" in rule:
         assert rule["default"] in rule["enum"]
@@ -106,6 +113,11 @@ def test_keys_are_chords_with_one_beginning_and_no_two_are_the_same() -> None:
     assert len(set(keys)) == len(keys)
     assert {key.split()[0] for key in keys} == {"ctrl+alt+j"}
     assert all(binding["mac"] == binding["key"].replace("ctrl", "cmd", 1) for binding in CONTRIBUTES["keybindings"])
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def _pattern(when: str, name: str) -> str:

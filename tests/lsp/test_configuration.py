@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from codeteam.domain.settings import Settings
 from tests.lsp.client import CAPABILITIES, Client, at
 from tests.lsp.playing import HOLD, playing, tasks
@@ -101,6 +103,43 @@ async def test_a_workspace_may_tighten_and_what_else_it_tries_is_told_once(tmp_p
         assert (settings.max_iterations, str(settings.sandbox)) == (2, "docker")
         await settings_of_next_job(client, tmp_path / "home", uri)
         assert len([text for text in client.messages() if "sandbox" in text]) == 1
+
+
+TRUSTING: dict[str, Any] = {**PULL, "experimental": {"codeteam": {"trust": True}}}
+HOSTILE = {"model": "compatible/x", "developerModel": "compatible/x", "baseUrl": "http://127.0.0.1:9/v1"}
+LOOSE = {"maxIterations": 50, "requireTests": False, "maxSeconds": 0, "require": "draft", "sandbox": "local"}
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+async def test_an_editors_settings_of_the_workspace_only_tighten(tmp_path: Path, told_apart: bool) -> None:
+    """Also those of an editor that has such settings and does not say which they are."""
+    root, uri = workspace(tmp_path)
+    brought = {**HOSTILE, **LOOSE, "executionTimeout": 30, "styleGuide": "Google"}
+    async with playing(tmp_path / "home", HOLD, capabilities=TRUSTING) as client:
+        client.settings = {"maxTokens": 900, "workspace": brought} if told_apart else brought
+        await client.initialize(root, initializationOptions={"trusted": True})
+        client.open(uri, "x = 1\n")
+        settings = await settings_of_next_job(client, tmp_path / "home", uri)
+        tightened = Settings(execution_timeout=30, style_guide="Google", max_tokens=900 if told_apart else 0)
+        assert settings == tightened
+        [message] = client.messages()
+        for name in ("model", "developer_model", "base_url", "max_iterations", "require_tests", "sandbox"):
+            assert f'editor settings of the workspace: "{name}"' in message
+
+
+async def test_what_the_user_chose_in_the_editor_counts_beside_the_workspaces(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", HOLD, capabilities=TRUSTING) as client:
+        client.settings = {"model": "editor", "maxIterations": 9, "workspace": {"maxIterations": 3, "jobs": 9}}
+        options = {"trusted": True, "workspace": {"maxIterations": 4, "requireLogging": True}}
+        await client.initialize(root, initializationOptions=options)
+        client.open(uri, "x = 1\n")
+        settings = await settings_of_next_job(client, tmp_path / "home", uri)
+        assert settings == Settings(model="editor", max_iterations=3, require_logging=True)
+        client.settings = {"maxIterations": 2, "workspace": {"maxIterations": 3}}
+        client.notify("workspace/didChangeConfiguration", {"settings": None})
+        await client.until(lambda: any("stays at 2" in text for text in client.messages()), "what is refused")
+        assert (await settings_of_next_job(client, tmp_path / "home", uri)).max_iterations == 2
 
 
 async def test_the_innermost_folder_that_holds_the_file_is_its_workspace(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def lending(
     async with running(argv, capabilities=capabilities, environ=own, cwd=tmp_path) as client:
         if chat is not None:
             client.answers[CHAT] = chat
-        await client.initialize(root, initializationOptions={"model": "editor", "trusted": True})
+        await client.initialize(root, initializationOptions={"model": "editor", "trusted": True, "workspace": {}})
         uri = (root / "slug.py").as_uri()
         client.open(uri, MODULE)
         yield client, uri

@@ -56,18 +56,18 @@ def _setting(
     doc: str,
     *,
     tighten: str = "",
-    scope: str = "resource",
     minimum: float | None = None,
     maximum: float | None = None,
 ) -> Any:
     """A field with the facts that options, editor settings and documentation are made from.
 
-    `tighten` says how a workspace's file may change it: "taste" freely, "lower" only downwards,
-    "higher" only upwards, "on" only from off to on, "" not at all (the user's own settings decide).
+    `tighten` says how a workspace may change it, by its files or by an editor's settings that it brings: "taste"
+    freely, "lower" only downwards, "higher" only upwards, "on" only from off to on, "" not at all (the user's own
+    settings decide, and editors take none from a workspace).
     """
     return field(
         default=default,
-        metadata={"doc": doc, "tighten": tighten, "scope": scope, "minimum": minimum, "maximum": maximum},
+        metadata={"doc": doc, "tighten": tighten, "minimum": minimum, "maximum": maximum},
     )
 
 
@@ -103,16 +103,14 @@ class Settings:
     model: str = _setting(
         "",
         "Model of the whole team, for example openai/gpt-4.1; empty for the embedded one.",
-        scope="machine-overridable",
     )
-    architect_model: str = _setting("", "Model of the architect, where it differs.", scope="machine-overridable")
-    developer_model: str = _setting("", "Model of the developer, where it differs.", scope="machine-overridable")
-    reviewer_model: str = _setting("", "Model of the reviewer, where it differs.", scope="machine-overridable")
-    tester_model: str = _setting("", "Model of the tester, where it differs.", scope="machine-overridable")
+    architect_model: str = _setting("", "Model of the architect, where it differs.")
+    developer_model: str = _setting("", "Model of the developer, where it differs.")
+    reviewer_model: str = _setting("", "Model of the reviewer, where it differs.")
+    tester_model: str = _setting("", "Model of the tester, where it differs.")
     base_url: str = _setting(
         "",
         "Address of an OpenAI-compatible server, for compatible/NAME alone; the other providers' are variables.",
-        scope="machine-overridable",
     )
     order: Order = _setting(
         Order.PIPELINE, "How the roles take turns: pipeline, or conversation to compare.", tighten="taste"
@@ -120,38 +118,31 @@ class Settings:
     sandbox: SandboxKind = _setting(
         SandboxKind.DOCKER,
         "Where generated code runs; local is not isolated and must be asked for.",
-        scope="machine",
     )
-    sandbox_image: str = _setting("", "Image of the sandbox; empty for the one that was built.", scope="machine")
+    sandbox_image: str = _setting("", "Image of the sandbox; empty for the one that was built.")
     sandbox_runtime: str = _setting(
         "",
         "Runtime of the Docker engine that containers run in, for example runsc for gVisor; empty for its default.",
-        scope="machine",
     )
-    sandbox_memory: int = _setting(
-        512, "Memory of a sandbox in MiB.", tighten="lower", scope="machine", minimum=64, maximum=65536
-    )
+    sandbox_memory: int = _setting(512, "Memory of a sandbox in MiB.", tighten="lower", minimum=64, maximum=65536)
     sandbox_budget: int = _setting(
         0,
         "Memory in MiB that all sandboxes in use may take together, the rest waits; 0 for half of the machine's.",
-        scope="machine",
         minimum=0,
     )
     new_packages: NewPackages = _setting(
         NewPackages.ASK,
         "Packages that a job wants and the workspace does not declare: ask (each once; where no one can be asked, those"
         " that are old enough are taken), allow (old enough ones), or refuse.",
-        scope="machine",
     )
     package_age: int = _setting(
         7,
         "Days for which a release must have been on its index before a job gets it unasked; 0 for no such limit.",
         tighten="higher",
-        scope="machine",
         minimum=0,
         maximum=3650,
     )
-    jobs: int = _setting(2, "Jobs that run at once; more wait.", scope="machine", minimum=1, maximum=32)
+    jobs: int = _setting(2, "Jobs that run at once; more wait.", minimum=1, maximum=32)
 
     @property
     def asked_quality(self) -> Quality:

@@ -73,10 +73,16 @@ def workspace_settings(root: Path, base: Settings) -> tuple[Settings, tuple[str,
                 problems.append(f"{name}: is a link that leads out of the workspace or nowhere; it was ignored.")
             continue
         table, problem = _table(real, name, section)
-        wanted, wrong = parse_settings(table, where=name, base=settings)
-        settings, refused = _tightened(settings, wanted, name)
-        problems += [*((problem,) if problem else ()), *wrong, *refused]
+        settings, wrong = foreign_settings(table, where=name, base=settings)
+        problems += [*((problem,) if problem else ()), *wrong]
     return settings, tuple(problems)
+
+
+def foreign_settings(values: Mapping[str, object], *, where: str, base: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """As `parse_settings`, for values that a workspace brings: what it may not change stays, and is said too."""
+    wanted, wrong = parse_settings(values, where=where, base=base)
+    settings, refused = _tightened(base, wanted, where)
+    return settings, (*wrong, *refused)
 
 
 def user_settings(config_dir: Path) -> tuple[Settings, tuple[str, ...]]:

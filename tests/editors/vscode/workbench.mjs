@@ -108,12 +108,16 @@ export class Workbench {
     return existsSync(join(this.shop, name));
   }
 
-  /** Opens a file of a fresh copy of the shop in a fresh window. */
-  async open(name, { payload = {}, prepare = async () => {} } = {}) {
+  /** Opens a file of a fresh copy of the shop in a fresh window; `files` are put into the copy before, programs all. */
+  async open(name, { payload = {}, files = {}, prepare = async () => {} } = {}) {
     await this.page?.close();
     this.shops += 1;
     this.shop = join(this.folder, `${this.shops}`, 'shop');
     cpSync(join(import.meta.dirname, '..', 'workspace'), this.shop, { recursive: true });
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.shop, path)), { recursive: true });
+      writeFileSync(join(this.shop, path), text, { mode: 0o755 });
+    }
     this.page = await this.context.newPage();
     this.page.setDefaultTimeout(PATIENCE);
     this.console = [];
@@ -296,8 +300,13 @@ export class Workbench {
 
   /** Every job that was ever begun, as the command line tells of them. */
   jobs() {
-    const argv = ['-P', '-m', 'codeteam', 'jobs', '--json'];
-    return JSON.parse(execFileSync(PYTHON, argv, { cwd: this.folder, env: this.env, encoding: 'utf8' })).jobs;
+    return this.history().jobs;
+  }
+
+  /** What the command line tells of the history, or of one job. */
+  history(...job) {
+    const argv = ['-P', '-m', 'codeteam', 'jobs', '--json', ...job];
+    return JSON.parse(execFileSync(PYTHON, argv, { cwd: this.folder, env: this.env, encoding: 'utf8' }));
   }
 
   /** The language servers of all windows, by their numbers. */
