@@ -32,7 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
     client.onNotification(protocol.job, (params) => {
       const hasFailed = params.state === 'failed' && jobs.get(params.jobId)?.state !== 'failed';
       jobs.tell(params);
-      if (hasFailed) void tellFailure(params);
+      if (hasFailed) void tellFailure(params, secrets);
       if (isOfTheMachine(params)) void doctor.look();
       else if (doctor.trouble && ['proposed', 'applied', 'done'].includes(params.state)) void doctor.look();
     }),

@@ -2,12 +2,13 @@
 
 import * as vscode from 'vscode';
 import type { JobParams } from './protocol';
+import type { Secrets } from './secrets';
 
 const SHOW_JOBS = 'Show Jobs';
 
 interface WayOut {
   title: string;
-  command: string;
+  act: () => Thenable<unknown>;
 }
 
 /** What keeps a job from running on this machine, by the kind of its failure. */
@@ -20,16 +21,15 @@ export function isOfTheMachine(job: JobParams): boolean {
   return job.state === 'failed' && (OF_THE_MACHINE.test(kind) || OF_THE_MODEL.test(kind));
 }
 
-export async function tellFailure(job: JobParams): Promise<void> {
-  const { kind = '', message = job.message, hint = '' } = job.error ?? {};
-  const ways = waysOut(kind);
+export async function tellFailure(job: JobParams, secrets: Secrets): Promise<void> {
+  const { message = job.message, hint = '' } = job.error ?? {};
+  const ways = waysOut(job, secrets);
   // with a button VS Code shows the whole message, without one a line of it
   const chosen = await vscode.window.showErrorMessage(
     `Codeteam could not ${job.title}: ${message} ${hint}`.trim(),
     ...ways.map(({ title }) => title)
   );
-  const way = ways.find(({ title }) => title === chosen);
-  if (way) await vscode.commands.executeCommand(way.command, { jobId: job.jobId });
+  await ways.find(({ title }) => title === chosen)?.act();
 }
 
 /** What ran when the server ended by itself. */
@@ -39,9 +39,14 @@ export async function tellLost(jobs: readonly Pick<JobParams, 'title'>[]): Promi
   if ((await vscode.window.showWarningMessage(text, SHOW_JOBS)) === SHOW_JOBS) await vscode.commands.executeCommand('codeteam.jobs.focus');
 }
 
-function waysOut(kind: string): WayOut[] {
-  const report = { title: 'Open Report', command: 'codeteam.openReport' };
-  if (OF_THE_MACHINE.test(kind)) return [{ title: 'Check This Machine', command: 'codeteam.checkMachine' }];
-  if (OF_THE_MODEL.test(kind)) return [{ title: 'Choose Model', command: 'codeteam.chooseModel' }, report];
-  return [report];
+function waysOut({ jobId, error }: JobParams, secrets: Secrets): WayOut[] {
+  const kind = error?.kind ?? '';
+  const way = (title: string, command: string) => ({ title, act: () => vscode.commands.executeCommand(`codeteam.${command}`, { jobId }) });
+  const report = way('Open Report', 'openReport');
+  if (OF_THE_MACHINE.test(kind)) return [way('Check This Machine', 'checkMachine')];
+  if (!OF_THE_MODEL.test(kind)) return [report];
+  const model = way('Choose Model', 'chooseModel');
+  if (kind !== 'model_auth' || !secrets.hasLentTo(jobId)) return [model, report];
+  const again = async () => (await secrets.replace(jobId)) && vscode.commands.executeCommand('codeteam.rerun', { jobId });
+  return [{ title: 'Enter Another Key', act: again }, model, report];
 }

@@ -9,6 +9,8 @@ const INDEX = 'codeteam.keys';
 export class Secrets {
   private readonly given = new Set<string>();
   private readonly asking = new Map<string, Promise<string | null>>();
+  /** By the job, the key that it was given last. */
+  private readonly lent = new Map<string, Pick<SecretParams, 'name' | 'label'>>();
 
   constructor(private readonly context: vscode.ExtensionContext) {}
 
@@ -23,12 +25,28 @@ export class Secrets {
   }
 
   /** Answers `codeteam/secret`: the key that is kept, else the one that the user types in. */
-  async answer({ name, label }: SecretParams, token: vscode.CancellationToken): Promise<SecretAnswer> {
+  async answer({ jobId, name, label }: SecretParams, token: vscode.CancellationToken): Promise<SecretAnswer> {
     if (!vscode.workspace.isTrusted) return { value: null };
     const kept = await this.context.secrets.get(PREFIX + name);
     const value = kept ?? (await this.askOnce(name, label, token));
-    if (value) this.given.add(value);
+    if (value) {
+      this.given.add(value);
+      this.lent.set(jobId, { name, label });
+    }
     return { value };
+  }
+
+  /** Whether this job was given a key of ours, so that another one may mend what it failed of. */
+  hasLentTo(jobId: string): boolean {
+    return this.lent.has(jobId);
+  }
+
+  /** Forgets the key that a job was given and asks for another one; true once there is one. */
+  async replace(jobId: string): Promise<boolean> {
+    const lent = this.lent.get(jobId);
+    if (!lent) return false;
+    await this.drop([lent.name]);
+    return (await this.ask(lent.name, lent.label)) !== null;
   }
 
   /** Asks for a key and keeps it; null when the user gives none. */
@@ -38,9 +56,11 @@ export class Secrets {
       prompt: `${name}, kept in the editor's secret storage. It is sent to ${label} and nowhere else.`,
       password: true,
       ignoreFocusOut: true,
+      validateInput: (typed) => (/^[\x21-\x7e]*$/.test(typed.trim()) ? undefined : 'A key has letters, digits and signs, no spaces.'),
     };
     const value = (await vscode.window.showInputBox(options, token))?.trim();
     if (!value) return null;
+    this.given.add(value);
     await this.context.secrets.store(PREFIX + name, value);
     await this.context.globalState.update(INDEX, [...new Set([...this.names(), name])]);
     return value;
@@ -59,12 +79,14 @@ export class Secrets {
       placeHolder: 'Keys to forget',
     });
     if (!chosen?.length) return;
-    for (const name of chosen) await this.context.secrets.delete(PREFIX + name);
-    await this.context.globalState.update(
-      INDEX,
-      names.filter((name) => !chosen.includes(name))
-    );
+    await this.drop(chosen);
     void vscode.window.showInformationMessage(`Forgotten: ${chosen.join(', ')}.`);
+  }
+
+  private async drop(dropped: readonly string[]): Promise<void> {
+    for (const name of dropped) await this.context.secrets.delete(PREFIX + name);
+    const kept = this.names().filter((name) => !dropped.includes(name));
+    await this.context.globalState.update(INDEX, kept);
   }
 
   /** Two roles of one job may need the same key at once; the user is asked once. */

@@ -127,6 +127,8 @@ async def test_a_key_that_is_not_accepted_ends_it(tmp_path: Path, answer: Given)
             await ask(model, "developer", "", [("user", "x")])
     assert caught.value.kind == "model_auth"
     assert answer.value is None or KEY not in str(caught.value)
+    hint = "The key came from your editor: give it another one."
+    assert caught.value.hint == (hint if answer.value else "Set CODETEAM_API_KEY to a valid key.")
     assert len(user.asked) == 1
     assert len(endpoint.requests) == (2 if answer.value else 1)
 

@@ -134,8 +134,11 @@ class Models:
         provider, _, name = spec.partition("/")
 
         def endpoint() -> Endpoint:
-            environ = {**self._environ, **self._keys.given}
-            return endpoint_of(provider, name, base_url=base_url, environ=environ)
+            given = self._keys.given
+            found = endpoint_of(provider, name, base_url=base_url, environ={**self._environ, **given})
+            if found.key not in given.values():
+                return found
+            return replace(found, provider=replace(found.provider, key_hint=_ANOTHER_KEY))
 
         try:
             found = endpoint()
@@ -183,7 +186,7 @@ class Models:
             "The embedded model",
             model.name,
             "nothing",
-            serving.base_url.removesuffix("/v1"),
+            address=serving.base_url.removesuffix("/v1"),
             down_hint="Run the job again; if it happens again, see the log in the state directory's embedded folder.",
             secrets=(serving.key,),
         )
@@ -228,6 +231,7 @@ def load_clients(providers: Iterable[str]) -> None:
             importlib.import_module("codeteam.models.openai_client")
 
 
+_ANOTHER_KEY = "The key came from your editor: give it another one."
 _PROVIDERS = {
     "local": "local/qwen2.5-coder-1.5b",
     "openai": "openai/NAME",

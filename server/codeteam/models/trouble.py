@@ -25,6 +25,8 @@ class Provider:
     model: str
     key_variable: str = ""
     """Environment variable that holds the key; empty when none is needed."""
+    key_hint: str = ""
+    """What to do about a key that was refused, where it is not to set the variable."""
     address: str = ""
     unknown_hint: str = "Check the name in the model setting."
     down_hint: str = "Check the network, or try again later."
@@ -152,8 +154,8 @@ def clean(text: str, secrets: tuple[str, ...]) -> str:
 
 def _auth(provider: Provider, quoted: str) -> Trouble:
     message = f"{provider.label} did not accept the key.{quoted}"
-    hint = f"Set {provider.key_variable} to a valid key." if provider.key_variable else "Check the server's settings."
-    return Trouble("model_auth", message, hint)
+    usual = f"Set {provider.key_variable} to a valid key." if provider.key_variable else "Check the server's settings."
+    return Trouble("model_auth", message, provider.key_hint or usual)
 
 
 def _passing(symptoms: Symptoms, provider: Provider, quoted: str) -> Trouble:

@@ -4,11 +4,15 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
+import { listen } from './listener.mjs';
 import { testIn, Workbench } from './workbench.mjs';
 
 const STUB = 6;
 const KEY = 'sk-tests-0123456789abcdef';
+const WRONG_KEY = 'sk-wrong-0123456789abcdef';
+const RIGHT_KEY = 'sk-right-0123456789abcdef';
 let bench;
+let server;
 
 before(async () => {
   const replies = join(import.meta.dirname, '..', 'replies', 'slug.md');
@@ -20,6 +24,7 @@ before(async () => {
 });
 
 after(async () => {
+  server?.close();
   assert.deepEqual(await bench?.stop(), [], 'nothing is left running');
 });
 
@@ -65,8 +70,7 @@ testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowher
   await input.fill(KEY);
   await bench.page.keyboard.press('Enter');
   await input.waitFor({ state: 'hidden' });
-  const found = spawnSync('grep', ['-rlF', KEY, bench.folder], { encoding: 'utf8' });
-  assert.equal(found.stdout, '', 'no file holds the key');
+  assert.deepEqual(filesWith(KEY), []);
   await bench.command('Codeteam: Forget Keys');
   await bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'OPENAI_API_KEY' }).waitFor();
 });
@@ -91,3 +95,38 @@ testIn(() => bench, 'Azure, which has no address of its own, is said to need one
   await bench.picture('azure');
   assert.match(await failed.innerText(), /The address of Azure OpenAI is not known\. Set AZURE_OPENAI_ENDPOINT/);
 });
+
+testIn(() => bench, 'a key that is refused can be replaced, the job runs again with the new one, and no trace holds either', async () => {
+  server = await listen({ key: RIGHT_KEY });
+  bench.configure({ 'codeteam.model': 'compatible/own', 'codeteam.baseUrl': server.url, 'codeteam.trace': 'verbose' });
+  await bench.open('slug.py');
+  const before = bench.read('slug.py');
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  await giveKey(WRONG_KEY);
+  const told = await bench.notification('did not accept the key');
+  await bench.picture('refused-key');
+  assert.match(await told.innerText(), /The key came from your editor: give it another one\./);
+  await told.getByRole('button', { name: 'Enter Another Key' }).click();
+  await giveKey(RIGHT_KEY);
+  const question = await bench.notification('Apply it?');
+  await question.getByRole('button', { name: 'Apply' }).click();
+  await bench.until(() => bench.read('slug.py') !== before, 'edit on the disk');
+  const keys = server.requests.map(({ key }) => key).filter((key, at, all) => key !== all[at - 1]);
+  assert.deepEqual(keys.filter(Boolean), [WRONG_KEY, RIGHT_KEY], 'the refused key was sent no more once there was another');
+  await bench.until(() => filesWith('codeteam/secret').some((path) => path.includes('Codeteam Trace')), 'trace');
+  for (const key of [WRONG_KEY, RIGHT_KEY]) assert.deepEqual(filesWith(key), []);
+});
+
+async function giveKey(key) {
+  const box = bench.page.locator('.quick-input-widget', { hasText: 'CODETEAM_API_KEY' });
+  await box.waitFor();
+  await box.locator('input.input').fill(key);
+  await bench.page.keyboard.press('Enter');
+  await box.waitFor({ state: 'hidden' });
+}
+
+/** The files of VS Code, its extensions, its logs and our state that hold a text. */
+function filesWith(text) {
+  return spawnSync('grep', ['-rlF', text, bench.folder], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean);
+}
