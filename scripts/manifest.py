@@ -30,6 +30,8 @@ _ENUM_DOCS = {
     "allow": "Old enough ones are taken without a question.",
     "refuse": "None is taken.",
 }
+_MORE = {"model": " [Choose it from a list](command:codeteam.chooseModel)."}
+"""What an editor can offer beside the words."""
 
 
 def manifest() -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _property(field: Field[Any], order: int) -> dict[str, Any]:
     if field.name == "language":
         found["enum"] = list(LANGUAGES)
     found |= {bound: facts[bound] for bound in ("minimum", "maximum") if facts[bound] is not None}
-    return {**found, "markdownDescription": facts["doc"]}
+    return {**found, "markdownDescription": facts["doc"] + _MORE.get(field.name, "")}
 
 
 def _plain(value: object) -> object:

@@ -14,7 +14,7 @@ import type { Readiness } from './readiness';
 import type { ReportPanels } from './reportPanel';
 import type { Secrets } from './secrets';
 import type { Server } from './server';
-import { startJob, trusted } from './starting';
+import { startJobs, trusted } from './starting';
 import * as words from './words';
 
 const INTENTS: Intent[] = ['implement', 'fix', 'refactor', 'document', 'test', 'review'];
@@ -41,7 +41,9 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
   const withReport = (act: (report: JobReport) => Promise<void>) => async (jobId: string) =>
     act(await reportOf(await server.running(), jobId));
   const table: Record<string, (...args: unknown[]) => unknown> = {
-    ...Object.fromEntries(INTENTS.map((intent) => [intent, (target: unknown) => startJob(intent, target, server, readiness)])),
+    ...Object.fromEntries(
+      INTENTS.map((intent) => [intent, (target: unknown, all: unknown) => startJobs(intent, target, all, server, readiness)])
+    ),
     cancel: forJob('cancel', isActive, (jobId) => server.command('codeteam.cancel', { jobId })),
     apply: forJob(
       'apply',

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { isActive, type Job, type Jobs, type Step, secondsOf, secondsOfStep } from './jobs';
 import type { PastState, StepState } from './protocol';
 import type { Server } from './server';
+import { setContext } from './settings';
 import * as words from './words';
 
 export const VIEW = 'codeteam.jobs';
@@ -70,7 +71,17 @@ export class JobsView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     this.changed.fire(job && this.node(job.jobId));
     const active = this.jobs.active().length;
     this.view.badge = active ? { value: active, tooltip: `${active} Codeteam ${active === 1 ? 'job' : 'jobs'} running` } : undefined;
-    void vscode.commands.executeCommand('setContext', 'codeteam.hasActiveJobs', active > 0);
+    const all = this.jobs.all();
+    setContext('hasActiveJobs', active > 0);
+    setContext('hasJobs', all.length > 0);
+    setContext(
+      'canApply',
+      all.some(({ canApply }) => canApply)
+    );
+    setContext(
+      'canRerun',
+      all.some(({ canRerun }) => canRerun)
+    );
   }
 
   /** The tree knows its entries by identity. */

@@ -1,7 +1,7 @@
 // Where an action is meant: what the lightbulb gave, a file of the explorer, or the selection.
 
 import * as vscode from 'vscode';
-import type { PastJob } from './protocol';
+import type { Intent, PastJob } from './protocol';
 import { CODE, LANGUAGES } from './server';
 
 /** Argument of the commands that start a job, as docs/protocol.md has it. */
@@ -26,11 +26,11 @@ export function isArgument(value: unknown): value is JobArgument {
   return typeof value === 'object' && value !== null && 'range' in value && typeof (value as JobArgument).uri === 'string';
 }
 
-/** The argument for what the user points at: a file of the explorer, else the active editor's selection. */
-export async function placeOf(target: unknown): Promise<JobArgument> {
+/** The argument for what the user points at: a file of the explorer, which `stays` open, else the active editor's selection. */
+export async function placeOf(target: unknown, stays = false): Promise<JobArgument> {
   const active = vscode.window.activeTextEditor;
   if (target instanceof vscode.Uri && target.toString() !== active?.document.uri.toString()) {
-    const document = await openText(target);
+    const document = await openText(target, stays);
     return argumentOf(document, wholeOf(document));
   }
   if (!active) throw new Nowhere('Open a file first, and select a requirement or some code.');
@@ -79,12 +79,20 @@ export function isEmpty({ range }: JobArgument): boolean {
   return range.start.line === range.end.line && range.start.character === range.end.character;
 }
 
-async function openText(uri: vscode.Uri): Promise<vscode.TextDocument> {
+/** Whether a file of the explorer is one that this may be done with: requirements are only implemented. */
+export async function isOurs(uri: vscode.Uri, intent: Intent): Promise<boolean> {
+  return vscode.workspace.openTextDocument(uri).then(
+    (document) => fault(document) === '' && (intent === 'implement' || CODE.includes(document.languageId)),
+    () => false // a folder, or no text
+  );
+}
+
+async function openText(uri: vscode.Uri, stays: boolean): Promise<vscode.TextDocument> {
   try {
     const document = await vscode.workspace.openTextDocument(uri);
     check(document);
     // shown, so that it stays open, and the user sees what the job is about
-    await vscode.window.showTextDocument(document, { preview: true });
+    await vscode.window.showTextDocument(document, { preview: !stays });
     return document;
   } catch (error) {
     if (error instanceof Nowhere) throw error;
@@ -92,10 +100,15 @@ async function openText(uri: vscode.Uri): Promise<vscode.TextDocument> {
   }
 }
 
-function check({ languageId, uri }: vscode.TextDocument): void {
-  if (!LANGUAGES.includes(languageId))
-    throw new Nowhere(`Codeteam works on ${CODE.join(', ')}, and on requirements in Markdown or plain text.`);
-  if (!['file', 'untitled'].includes(uri.scheme)) throw new Nowhere('Codeteam works on files and on new documents.');
+function check(document: vscode.TextDocument): void {
+  const why = fault(document);
+  if (why) throw new Nowhere(why);
+}
+
+/** Why Codeteam does not work on a document; empty where it does. */
+function fault({ languageId, uri }: vscode.TextDocument): string {
+  if (!LANGUAGES.includes(languageId)) return `Codeteam works on ${CODE.join(', ')}, and on requirements in Markdown or plain text.`;
+  return ['file', 'untitled'].includes(uri.scheme) ? '' : 'Codeteam works on files and on new documents.';
 }
 
 function argumentOf({ uri, version }: vscode.TextDocument, range: vscode.Range): JobArgument {

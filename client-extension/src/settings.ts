@@ -48,6 +48,11 @@ export async function write(name: string, value: unknown): Promise<void> {
   await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
 }
 
+/** A fact that conditions of the manifest ask for, as `codeteam.NAME`. */
+export function setContext(name: string, value: boolean): void {
+  void vscode.commands.executeCommand('setContext', `${SECTION}.${name}`, value);
+}
+
 function setBy(who: (name: string) => unknown, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, who(name)]).filter(([, value]) => value !== undefined));
 }

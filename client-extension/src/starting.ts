@@ -1,12 +1,22 @@
 // Starting a job: what is meant, what is wanted, and whether it can run; then one command to the server.
 
 import * as vscode from 'vscode';
-import { isArgument, isEmpty, type JobArgument, placeOf, problemsAt } from './place';
+import { isArgument, isEmpty, isOurs, type JobArgument, Nowhere, placeOf, problemsAt } from './place';
 import type { Intent } from './protocol';
 import type { Readiness } from './readiness';
 import type { Server } from './server';
 
 const TRUST = 'Manage Trust';
+/** Of a selection in the explorer. */
+const MOST_FILES = 20;
+const WORDS: Record<Intent, string> = {
+  implement: 'Implement',
+  fix: 'Fix',
+  refactor: 'Refactor',
+  document: 'Write docstrings for',
+  test: 'Write tests for',
+  review: 'Review',
+};
 export const UNTRUSTED = 'This workspace is not trusted: Codeteam runs what it writes, and starts nothing here until you trust it.';
 
 /** Tells the user that nothing runs here, and why; true where the workspace is trusted. */
@@ -18,14 +28,48 @@ export async function trusted(): Promise<boolean> {
 }
 
 /**
- * Starts a job and answers its identifier; undefined when the user changed their mind.
+ * Starts what a command is for and answers the identifier of the job, of several the last one's; undefined when the user
+ * changed their mind.
  *
- * `target` is the lightbulb's argument, a file of the explorer, or nothing for the active editor.
+ * `target` is the lightbulb's argument, a file of the explorer, or nothing for the active editor; `all` are the files
+ * that are selected in the explorer. Of several each is a job of its own, once the user has said so.
  */
-export async function startJob(intent: Intent, target: unknown, server: Server, readiness: Readiness): Promise<string | undefined> {
+export async function startJobs(
+  intent: Intent,
+  target: unknown,
+  all: unknown,
+  server: Server,
+  readiness: Readiness
+): Promise<string | undefined> {
   if (!(await trusted())) return undefined;
+  const files = target instanceof vscode.Uri && Array.isArray(all) && all.length > 1 ? await filesOf(all, intent) : [];
+  if (files.length < 2) return startJob(intent, files[0] ?? target, server, readiness);
+  const start = `Start ${files.length} Jobs`;
+  const detail = `${files.map((file) => vscode.workspace.asRelativePath(file)).join('\n')}\n\nEach is a job of its own; they run as codeteam.jobs allows.`;
+  const answer = await vscode.window.showWarningMessage(`${WORDS[intent]} ${files.length} files?`, { modal: true, detail }, start);
+  let last: string | undefined;
+  if (answer === start) for (const file of files) last = (await startJob(intent, file, server, readiness, { stays: true })) ?? last;
+  return last;
+}
+
+/** The files among what is selected that Codeteam may work on, each once; folders and others are left out. */
+async function filesOf(selected: readonly unknown[], intent: Intent): Promise<vscode.Uri[]> {
+  if (selected.length > MOST_FILES)
+    throw new Nowhere(`Each file is a job, and ${selected.length} are selected: select ${MOST_FILES} at most.`);
+  const files = new Map<string, vscode.Uri>();
+  for (const uri of selected.filter((one) => one instanceof vscode.Uri)) if (await isOurs(uri, intent)) files.set(uri.toString(), uri);
+  return [...files.values()];
+}
+
+async function startJob(
+  intent: Intent,
+  target: unknown,
+  server: Server,
+  readiness: Readiness,
+  { stays = false } = {}
+): Promise<string | undefined> {
   const offered = isArgument(target);
-  const place = offered ? target : await placeOf(target);
+  const place = offered ? target : await placeOf(target, stays);
   const argument = await completed(intent, place, offered);
   if (!argument || !(await readiness.prepare())) return undefined;
   const { jobId } = await server.command(`codeteam.${intent}`, argument);

@@ -115,6 +115,26 @@ def test_keys_are_chords_with_one_beginning_and_no_two_are_the_same() -> None:
     assert all(binding["mac"] == binding["key"].replace("ctrl", "cmd", 1) for binding in CONTRIBUTES["keybindings"])
 
 
+def test_a_command_is_offered_where_it_means_something() -> None:
+    """By a key and in the palette as in the context menu; a job's commands where there are such jobs."""
+    menus = CONTRIBUTES["menus"]
+    [prose] = [item["when"].split(" && ")[0] for item in menus["editor/context"]]
+    expected = {item["command"]: item.get("when", prose) for item in menus["codeteam.editor"]}
+    palette = {item["command"]: item["when"] for item in menus["commandPalette"]}
+    keys = {binding["command"]: binding.get("when", "") for binding in CONTRIBUTES["keybindings"]}
+    for command, when in expected.items():
+        assert palette[command] == when
+        assert keys[command].endswith(when)
+    assert _pattern(palette["codeteam.review"], "editorLangId") != _pattern(prose, "editorLangId")
+    of_jobs = {item["command"] for item in menus["view/item/context"]}
+    assert of_jobs <= palette.keys()
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "client-extension" / "src").glob("*.ts"))
+    set_by_us = {f"codeteam.{name}" for name in re.findall(r"setContext\(\s*'(\w+)'", sources)}
+    asked = {name for when in (*palette.values(), *keys.values()) for name in re.findall(r"codeteam\.\w+", when)}
+    assert asked
+    assert asked <= set_by_us
+
+
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))

@@ -1,0 +1,63 @@
+// Where commands are offered, and what they say.
+
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { testIn, Workbench } from './workbench.mjs';
+
+let bench;
+
+before(async () => {
+  bench = await Workbench.start();
+});
+
+after(async () => {
+  assert.deepEqual(await bench?.stop(), [], 'nothing is left running');
+});
+
+/** The titles that the palette offers for these words. */
+async function palette(words) {
+  const rows = bench.page.locator('.quick-input-list .monaco-list-row');
+  await bench.page.keyboard.press('F1');
+  const input = bench.page.locator('.quick-input-widget input.input');
+  await input.fill(`>${words}`);
+  await rows.first().waitFor();
+  const titles = (await rows.allInnerTexts()).map((text) => text.split('\n')[0].trim());
+  await bench.page.keyboard.press('Escape');
+  await input.waitFor({ state: 'hidden' });
+  return titles.filter((title) => title.startsWith('Codeteam: '));
+}
+
+testIn(() => bench, 'the palette offers what can be done with the document at hand, and with the jobs that there are', async () => {
+  await bench.open('wishes.md');
+  await bench.goTo(3);
+  await bench.until(async () => (await palette('Codeteam: Implement')).includes('Codeteam: Implement'), 'command for requirements');
+  const titles = await palette('Codeteam:');
+  for (const name of ['Review', 'Write Tests', 'Refactor…', 'Run Job Again', 'Open Job Report', 'Apply Proposal']) {
+    assert.ok(!titles.includes(`Codeteam: ${name}`), `${name} is not offered: ${titles.join(', ')}`);
+  }
+  assert.ok(titles.includes('Codeteam: Choose Model'), titles.join(', '));
+  await bench.open('slug.py');
+  await bench.goTo(6);
+  await bench.until(async () => (await palette('Codeteam: Review')).includes('Codeteam: Review'), 'command for code');
+});
+
+testIn(() => bench, 'of several files of the explorer each is a job, once the user has said so', async () => {
+  await bench.open('slug.py');
+  const row = (name) => bench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
+  await row('cart.py').click();
+  await row('slug.py').click({ modifiers: ['Control'] });
+  await row('wishes.md').click({ modifiers: ['Control'] });
+  await row('slug.py').click({ button: 'right' });
+  const entry = (name) => bench.page.locator('.context-view .action-item, .monaco-menu .action-item', { hasText: name }).last();
+  await entry('Codeteam').hover();
+  await entry('Review').click();
+  const dialog = bench.page.locator('.monaco-dialog-box');
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /Review 2 files\?[^]*cart\.py[^]*slug\.py/, 'a requirement cannot be reviewed');
+  await bench.picture('several-files');
+  await dialog.getByRole('button', { name: 'Start 2 Jobs' }).click();
+  await bench.until(() => bench.jobs().length === 2, 'two jobs');
+  const jobs = bench.jobs();
+  assert.deepEqual(jobs.map(({ intent }) => intent), ['review', 'review']);
+  assert.deepEqual(jobs.map(({ document }) => document.split('/').at(-1)).sort(), ['cart.py', 'slug.py']);
+});
