@@ -16,6 +16,7 @@ import { middleware, Notifications } from './middleware';
 import type * as protocol from './protocol';
 import { findPython, type Python } from './python';
 import type { Questions } from './questions';
+import { logLines } from './serverLog';
 import { SECTION } from './settings';
 import { level, type TraceChannel } from './trace';
 
@@ -130,6 +131,7 @@ export class Server implements vscode.Disposable {
       ]),
       outputChannel: log,
       traceOutputChannel: trace,
+      stdioOptions: { stdout: logLines, stderr: logLines },
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: () => ({ trusted: vscode.workspace.isTrusted }),
       middleware: middleware(() => this.client, context, this.notifications, this.parts.questions),
