@@ -6,6 +6,7 @@ import { type LanguageClient, LSPErrorCodes, ResponseError } from 'vscode-langua
 import type { Doctor } from './doctor';
 import { openExample } from './example';
 import { isActive, type Job, type Jobs } from './jobs';
+import { checkMachine, mend, setUp } from './machine';
 import type { Models } from './models';
 import * as opening from './opening';
 import { Nowhere, openForRerun } from './place';
@@ -73,9 +74,9 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
     refreshJobs: async () => jobs.read(await server.running()),
     chooseModel: () => models.choose(),
     forgetKeys: () => secrets.forget(),
-    setUp: async () => (await trusted()) && (await readiness.prepare()) && doctor.look(),
-    checkMachine: async () => (await trusted()) && report(await doctor.look(), readiness),
-    mend: async () => doctor.trouble && readiness.mend(doctor.trouble),
+    setUp: async () => (await trusted()) && setUp(doctor, readiness),
+    checkMachine: async () => (await trusted()) && checkMachine(doctor, readiness),
+    mend: async () => (await trusted()) && mend(doctor, readiness),
     openExample: () => openExample(parts.storage),
     restart: () => server.restart(),
     showLog: () => log.show(),
@@ -126,24 +127,4 @@ async function pickJob(jobs: Jobs, title: string, suits: (job: Job) => boolean):
 
 export async function reportOf(client: LanguageClient, jobId: string): Promise<JobReport> {
   return client.sendRequest(jobReport, { jobId });
-}
-
-/** What was found on this machine, as a list; choosing what is wrong begins to mend it. */
-async function report(checks: Awaited<ReturnType<Doctor['look']>>, readiness: Readiness): Promise<void> {
-  if (checks.length === 0) {
-    void vscode.window.showInformationMessage('Codeteam sets itself up on first use; “Codeteam: Set Up” does it now.');
-    return;
-  }
-  const marks = { ok: '$(pass)', warn: '$(warning)', fail: '$(error)' };
-  const items = checks.map((check) => ({
-    label: `${marks[check.status]} ${check.name}`,
-    description: check.detail,
-    detail: check.status === 'ok' ? '' : check.mend,
-    check,
-  }));
-  const picked = await vscode.window.showQuickPick(items, {
-    title: 'Codeteam: what works on this machine',
-    placeHolder: 'Choose what is wrong to mend it',
-  });
-  if (picked && picked.check.status !== 'ok') await readiness.mend(picked.check);
 }

@@ -5,7 +5,7 @@ import { type Bundle, INTERPRETER_OPTIONS, pythonEnvironment } from './bundle';
 import { runProgram } from './program';
 import type { Secrets } from './secrets';
 import type { Server } from './server';
-import { chosen } from './settings';
+import { chosen, setContext } from './settings';
 
 const PATIENCE_MS = 60_000;
 /** Settings that decide what is looked at, with their options. */
@@ -75,6 +75,7 @@ export class Doctor implements vscode.Disposable {
       this.again = false;
       found = await this.ask();
     }
+    setContext('hasTrouble', this.trouble !== undefined);
     return found;
   }
 

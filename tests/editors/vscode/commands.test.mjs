@@ -61,3 +61,17 @@ testIn(() => bench, 'of several files of the explorer each is a job, once the us
   assert.deepEqual(jobs.map(({ intent }) => intent), ['review', 'review']);
   assert.deepEqual(jobs.map(({ document }) => document.split('/').at(-1)).sort(), ['cart.py', 'slug.py']);
 });
+
+testIn(() => bench, 'commands about the machine say what they find, also when all is well', async () => {
+  await bench.open('slug.py');
+  await bench.command('Codeteam: Set Up');
+  await bench.notification('looking at this machine');
+  await bench.notification('Codeteam is set up: jobs can run on this machine.');
+  await bench.command('Codeteam: Check This Machine');
+  const list = bench.page.locator('.quick-input-widget', { hasText: 'what works on this machine' });
+  await list.waitFor();
+  assert.equal(await list.locator('input.input').getAttribute('placeholder'), 'All is well: jobs can run');
+  await bench.picture('machine-well');
+  await bench.page.keyboard.press('Escape');
+  assert.ok(!(await palette('Codeteam: Mend')).includes('Codeteam: Mend What Is Wrong'), 'nothing is wrong');
+});

@@ -71,6 +71,8 @@ test('without a Docker engine the editor says so, and has the command that mends
     const status = bench.page.locator('.hover-language-status', { hasText: 'docker' });
     await status.waitFor();
     assert.match(await status.innerText(), /Mend/);
+    await bench.command('Codeteam: Mend What Is Wrong');
+    await bench.notification('To mend it');
   }));
 
 test('what a server ran that is killed or started again is over in every place', { timeout: 720_000 }, () =>
