@@ -75,8 +75,17 @@ export class Doctor implements vscode.Disposable {
       this.again = false;
       found = await this.ask();
     }
-    setContext('hasTrouble', this.trouble !== undefined);
+    this.tell();
     return found;
+  }
+
+  /** What the walkthrough and the palette go by: it is so, not merely begun. */
+  private tell(): void {
+    const works = (name: string) => this.checks?.some((check) => check.name === name && check.status !== 'fail') ?? false;
+    setContext('isSetUp', this.server.worker?.ready ?? false);
+    setContext('hasModel', works('model'));
+    setContext('hasTrouble', this.trouble !== undefined);
+    setContext('ready', this.checks !== undefined && !this.trouble);
   }
 
   private async ask(): Promise<readonly Check[]> {

@@ -130,7 +130,13 @@ def test_a_command_is_offered_where_it_means_something() -> None:
     assert of_jobs <= palette.keys()
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "client-extension" / "src").glob("*.ts"))
     set_by_us = {f"codeteam.{name}" for name in re.findall(r"setContext\(\s*'(\w+)'", sources)}
-    asked = {name for when in (*palette.values(), *keys.values()) for name in re.findall(r"codeteam\.\w+", when)}
+    whens = [*palette.values(), *keys.values()]
+    steps = [
+        event for walk in CONTRIBUTES["walkthroughs"] for step in walk["steps"] for event in step["completionEvents"]
+    ]
+    facts = [event for event in steps if event.startswith("onContext:")]
+    assert set(steps) - set(facts) == {"onCommand:codeteam.implement"}, "the others are done when they are so"
+    asked = {name for when in (*whens, *facts) for name in re.findall(r"codeteam\.\w+", when)}
     assert asked
     assert asked <= set_by_us
 

@@ -75,3 +75,10 @@ testIn(() => bench, 'commands about the machine say what they find, also when al
   await bench.page.keyboard.press('Escape');
   assert.ok(!(await palette('Codeteam: Mend')).includes('Codeteam: Mend What Is Wrong'), 'nothing is wrong');
 });
+
+testIn(() => bench, 'a step of the walkthrough is done when it is so', async () => {
+  await bench.open('slug.py');
+  const steps = await bench.walkthrough();
+  await bench.until(async () => JSON.stringify(await steps()) === '{"setUp":true,"machine":true,"model":true,"first":false}', 'steps that are done');
+  await bench.picture('walkthrough');
+});

@@ -222,6 +222,24 @@ export class Workbench {
     return toast;
   }
 
+  /** Opens the walkthrough; resolves to a look at which of its steps are done, by their ids. */
+  async walkthrough() {
+    await this.command('Welcome: Open Walkthrough...');
+    await this.pick('Get Started with Codeteam');
+    const steps = this.page.locator('.getting-started-step');
+    await steps.first().waitFor();
+    return () =>
+      steps.evaluateAll((all) =>
+        Object.fromEntries(all.map((step) => [step.dataset.stepId.split('#').at(-1), step.querySelector('.codicon.complete') !== null]))
+      );
+  }
+
+  /** Whether the log of the extension holds these words. */
+  logged(words) {
+    const logs = join(this.folder, 'data', 'logs');
+    return spawnSync('grep', ['-rqF', words, '--include=*Codeteam.log', logs]).status === 0;
+  }
+
   /** The refactor preview, once a proposal stands in it. */
   async preview() {
     const panel = this.page.locator('.bulk-edit-panel');
