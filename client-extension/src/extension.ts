@@ -44,7 +44,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const server = new Server({ context, carried, log, trace, questions, connect });
   const doctor = new Doctor(server, carried, secrets, log);
   const readiness = new Readiness(server, doctor, carried, log);
-  const models = new Models(context, secrets, doctor);
+  const models = new Models(context, secrets, doctor, server, log);
   const command = (name: string) => async (jobId: string) => void (await vscode.commands.executeCommand(`codeteam.${name}`, { jobId }));
   const reports = new ReportPanels(context.extensionUri, jobs, {
     fetch: async (jobId) => reportOf(await server.running(), jobId),
@@ -82,6 +82,7 @@ export function activate(context: vscode.ExtensionContext): void {
       if (state.is === 'stopped' && state.why && lost.length) void tellLost(lost);
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => quietly(trustGranted())),
+    vscode.lm.onDidChangeChatModels(() => quietly(models.offer())), // an extension that brings some may start later
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('codeteam.pythonPath')) quietly(server.restart());
       else if (event.affectsConfiguration('codeteam')) quietly(doctor.look());

@@ -1,9 +1,11 @@
 // Choosing a model: the editor's own, the embedded ones, and the providers.
 
 import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
 import { editorModels } from './chat';
 import type { Doctor } from './doctor';
 import type { Secrets } from './secrets';
+import type { Server } from './server';
 import { chosen, write } from './settings';
 
 const OFFERED = 'codeteam.editorModelOffered';
@@ -41,10 +43,14 @@ interface Entry extends vscode.QuickPickItem {
 }
 
 export class Models {
+  private offering: Promise<void> | undefined;
+
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly secrets: Secrets,
-    private readonly doctor: Doctor
+    private readonly doctor: Doctor,
+    private readonly server: Server,
+    private readonly log: vscode.LogOutputChannel
   ) {}
 
   /** The picker; writes `codeteam.model`. */
@@ -61,9 +67,22 @@ export class Models {
 
   /** Offers the editor's model once, where nothing else is configured and one is there. */
   async offer(): Promise<void> {
-    if (!vscode.workspace.isTrusted || this.context.globalState.get(OFFERED) || this.isConfigured()) return;
+    this.offering ??= this.offerOnce().finally(() => {
+      this.offering = undefined;
+    });
+    return this.offering;
+  }
+
+  private async offerOnce(): Promise<void> {
+    if (!vscode.workspace.isTrusted || this.context.globalState.get(OFFERED)) return;
+    const client = await this.server.running();
     const [model] = await editorModels();
     if (!model) return;
+    const configured = this.configured(client);
+    if (configured) {
+      this.log.info(`the editor's models are not offered: ${configured} is chosen`);
+      return;
+    }
     await this.context.globalState.update(OFFERED, true);
     const text = `Codeteam would use its small embedded model. Your editor offers ${model.name}: use that one?`;
     const answer = await vscode.window.showInformationMessage(text, USE, CHOOSE);
@@ -71,11 +90,11 @@ export class Models {
     if (answer === CHOOSE) await this.choose();
   }
 
-  private isConfigured(): boolean {
-    if (['model', ...ROLES].some(chosen) || process.env['CODETEAM_MODEL']) return true;
-    // the user's settings.toml may name one, which the doctor has read
-    const looked = this.doctor.checks?.filter((check) => check.name === 'model') ?? [];
-    return looked.some((check) => !check.detail.startsWith(EMBEDDED[0]?.spec ?? ''));
+  /** The model that the user has chosen somewhere, in settings.toml perhaps, which the server has read; empty for none. */
+  private configured(client: LanguageClient): string {
+    const said = client.initializeResult?.capabilities.experimental as { codeteam?: { model?: string } } | undefined;
+    const [here = ''] = ['model', ...ROLES].map(chosen).filter(Boolean);
+    return here || process.env['CODETEAM_MODEL'] || said?.codeteam?.model || '';
   }
 
   private async use(spec: string): Promise<void> {

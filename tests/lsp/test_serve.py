@@ -377,6 +377,18 @@ async def test_docker_that_is_not_there_is_told_and_disables_the_menu(tmp_path: 
         assert await client.leave() == 0
 
 
+@pytest.mark.parametrize(("written", "said"), [("", ""), ('tester-model = "ollama/own"\n', "ollama/own")])
+async def test_the_model_of_the_users_own_settings_is_told_at_the_start(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "settings.toml").write_text(written)
+    async with served(tmp_path) as client:
+        result = await client.initialize()
+        assert result["capabilities"]["experimental"]["codeteam"]["model"] == said
+        assert await client.leave() == 0
+
+
 def containers(job: str) -> list[str]:
     argv = ["docker", "ps", "-aq", "--filter", f"name=codeteam-{job}-"]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()

@@ -150,7 +150,7 @@ class Server(LanguageServer):
         if isinstance(parent, int) and not isinstance(parent, bool):
             self._start(self._watch(parent), "parent")
         return types.InitializeResult(
-            capabilities=_capabilities(features.encoding),
+            capabilities=_capabilities(features.encoding, self._composition.settings),
             server_info=types.ServerInfo(name=self.name, version=self.version),
         )
 
@@ -384,7 +384,8 @@ def _folders(params: dict[str, Any]) -> tuple[Path, ...]:
     return tuple(path for path in paths if path is not None and path.is_absolute())
 
 
-def _capabilities(encoding: str) -> types.ServerCapabilities:
+def _capabilities(encoding: str, users: Settings) -> types.ServerCapabilities:
+    own = next(filter(None, users.models), "")
     return types.ServerCapabilities(
         position_encoding=types.PositionEncodingKind(encoding),
         text_document_sync=types.TextDocumentSyncOptions(
@@ -395,5 +396,5 @@ def _capabilities(encoding: str) -> types.ServerCapabilities:
         workspace=types.WorkspaceOptions(
             workspace_folders=types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
         ),
-        experimental={"codeteam": {"jobs": True, "trust": True, "chat": True, "secrets": True}},
+        experimental={"codeteam": {"jobs": True, "trust": True, "chat": True, "secrets": True, "model": own}},
     )

@@ -1,4 +1,4 @@
-// Two language models of the editor's: one knows the recorded replies, the other has used up its quota.
+// Two language models of the editor's, there at once or when a command brings them: one knows the recorded replies, the other has used up its quota.
 'use strict';
 
 const { readFileSync } = require('node:fs');
@@ -10,9 +10,16 @@ const MODELS = [
 ];
 
 exports.activate = (context) => {
+  const changed = new vscode.EventEmitter();
+  let there = !process.env.CODETEAM_TEST_LATE_MODELS;
+  const bring = vscode.commands.registerCommand('tests.bringModels', () => {
+    there = true;
+    changed.fire();
+  });
   const provider = {
+    onDidChangeLanguageModelChatInformation: changed.event,
     provideLanguageModelChatInformation: () =>
-      MODELS.map((model) => ({ ...model, family: model.id, version: '1', maxInputTokens: 100_000, maxOutputTokens: 10_000, capabilities: {} })),
+      MODELS.filter(() => there).map((model) => ({ ...model, family: model.id, version: '1', maxInputTokens: 100_000, maxOutputTokens: 10_000, capabilities: {} })),
     provideTokenCount: (_model, text) => String(typeof text === 'string' ? text : JSON.stringify(text)).length >> 2,
     async provideLanguageModelChatResponse(model, messages, _options, progress) {
       if (model.id === 'exhausted') throw new Error('Quota exceeded for this month.');
@@ -21,7 +28,7 @@ exports.activate = (context) => {
       for (const piece of text.match(/[^]{1,80}/g)) progress.report(new vscode.LanguageModelTextPart(piece));
     },
   };
-  context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('tests', provider));
+  context.subscriptions.push(bring, vscode.lm.registerLanguageModelChatProvider('tests', provider));
 };
 
 /** The recorded reply of a role; the file is named by the environment of the test. */
