@@ -113,7 +113,7 @@ testIn(() => bench, 'a key that is refused can be replaced, the job runs again w
   await question.getByRole('button', { name: 'Apply' }).click();
   await bench.until(() => bench.read('slug.py') !== before, 'edit on the disk');
   const keys = server.requests.map(({ key }) => key).filter((key, at, all) => key !== all[at - 1]);
-  assert.deepEqual(keys.filter(Boolean), [WRONG_KEY, RIGHT_KEY], 'the refused key was sent no more once there was another');
+  assert.deepEqual(keys.filter((key) => key !== 'none'), [WRONG_KEY, RIGHT_KEY], 'the refused key was sent no more once there was another');
   await bench.until(() => filesWith('codeteam/secret').some((path) => path.includes('Codeteam Trace')), 'trace');
   for (const key of [WRONG_KEY, RIGHT_KEY]) assert.deepEqual(filesWith(key), []);
 });
