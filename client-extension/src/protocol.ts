@@ -158,7 +158,7 @@ export interface ReportSentBack {
 
 export interface ReportRun {
   iteration: number;
-  /** As a step's, or `turned` or `tidy`; `stub` and `turned` must fail. */
+  /** As a step's, or `blind`, `turned` or `tidy`; `stub` and `turned` must fail. */
   purpose: string;
   argv: string[];
   exitCode: number | null;

@@ -48,6 +48,7 @@ const PURPOSES: Record<string, string> = {
   static: 'checks',
   tests: 'tests',
   stub: 'tests without code',
+  blind: 'tests without what they expect',
   turned: 'tests turned round',
   tidy: 'tidying',
 };
