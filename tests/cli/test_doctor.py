@@ -73,7 +73,7 @@ def test_a_machine_without_rust_is_well_and_told_what_to_install(place: Place) -
         ),
         (
             "tcp://me:secret@127.0.0.1:1",
-            "The Docker engine at tcp://127.0.0.1:1 (DOCKER_HOST) does not answer: Invalid",
+            "The Docker engine at tcp://127.0.0.1:1 (DOCKER_HOST) does not answer: that is no address of an engine.",
         ),
     ],
 )
