@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import { type MessageActionItem, MessageType, type ShowMessageRequestParams } from 'vscode-languageclient/node';
 import type { View } from './changes';
+import { setContext } from './settings';
 
 export const APPLY = 'Apply';
 export const DISCARD = 'Discard';
@@ -114,8 +115,8 @@ export class Questions implements vscode.Disposable {
       if (!isOpen && standing.seen) standing.end(undefined);
       standing.seen ||= isOpen;
     }
-    void vscode.commands.executeCommand('setContext', 'codeteam.hasQuestions', this.count > 0);
-    void vscode.commands.executeCommand('setContext', 'codeteam.asksInFront', [...this.standing].some(isInFront));
+    setContext('hasQuestions', this.count > 0);
+    setContext('asksInFront', [...this.standing].some(isInFront));
     this.changed.fire();
   }
 }
