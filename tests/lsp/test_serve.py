@@ -302,7 +302,8 @@ async def test_leaving_in_mid_job_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 async def test_a_server_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
-    root, options = workspace(tmp_path, REPLIES.replace("MODULE", "import time\n\ntime.sleep(50)\n"), slug=MODULE)
+    sleeps = f"import time\n\ntime.sleep(50)\n{MODULE}"
+    root, options = workspace(tmp_path, REPLIES.replace("MODULE", sleeps), slug=MODULE)
     uri = (root / "slug.py").as_uri()
     async with served(tmp_path) as client:
         await client.initialize(root, initializationOptions=options)

@@ -203,7 +203,8 @@ class Server(LanguageServer):
         if not self._configuration.trusted:
             return  # no job can run; `_trust` comes back here
         jobs, _ = self._ready()
-        await jobs.warm()
+        with contextlib.suppress(BadInput):  # the editor goes already
+            await jobs.warm()
         if not self._configuration.trusted:
             await self._rest()
         # What is loaded by now stays; a look through it all for garbage would stop the editor for 50 ms now and then.

@@ -153,8 +153,9 @@ testIn(() => bench, 'the report of a job whose server has died says so, and the 
   const toast = await bench.notification('Codeteam: implement slug');
   await bench.until(async () => /developer/.test(await toast.innerText()), 'developer in the notification');
   await bench.command('Codeteam: Open Job Report');
-  const verdict = async (words) =>
-    bench.until(async () => words.test(await (await bench.webview()).locator('.verdict').innerText().catch(() => '')), `${words} in the report`);
+  const shown = async () => (await bench.webview()).locator('.verdict').innerText();
+  // the page may be made anew just then
+  const verdict = (words) => bench.until(async () => words.test(await shown().catch(() => '')), `${words} in the report`);
   await verdict(/At work/);
   assert.ok(bench.killLanguageServers() > 0);
   await toast.waitFor({ state: 'detached' });
