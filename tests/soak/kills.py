@@ -131,10 +131,16 @@ class Soak:
         await gone("containers", self._orphans)
 
     def _orphans(self) -> list[str]:
-        """Containers whose owner is dead."""
-        shown = f'{{{{.ID}}}} {{{{.Label "{container.OWNER}"}}}}'
+        """Containers whose owner is dead, and their state.
+
+        One that was made but not started yet when its owner died runs nothing: it goes at the next start, see `finish`.
+        """
+        shown = f'{{{{.ID}}}} {{{{.State}}}} {{{{.Label "{container.OWNER}"}}}}'
         lines = self.engine.docker("ps", "-a", "--filter", f"label={container.LABEL}", "--format", shown).stdout
-        return [name for name, label in map(str.split, lines.splitlines()) if owner.is_alive(label) is False]
+        found = [line.split() for line in lines.splitlines()]
+        return [
+            f"{name} {state}" for name, state, label in found if state != "created" and owner.is_alive(label) is False
+        ]
 
     @asynccontextmanager
     async def _server(self, name: str) -> AsyncIterator[Client]:
