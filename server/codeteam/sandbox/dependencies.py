@@ -6,7 +6,6 @@ is a `DependencyProblem`. Which index is asked is the business of the user's own
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import sys
@@ -21,7 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import known
+from codeteam.sandbox import fetchers, known
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.scratch import scratch
 
@@ -31,7 +30,6 @@ MANYLINUX = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 """Minor versions of glibc that uv knows as platforms."""
 FRESH = 24 * 3600
 """Seconds for which a resolution is used again; afterwards newer releases are looked for."""
-UV_TIMEOUT = 600
 TOO_YOUNG = "Every release that fits was published only in the last days: too young to be taken unasked."
 _ROUNDS = 8
 """How often names are found whose index gives no dates: a package, what it needs, what that needs."""
@@ -205,22 +203,11 @@ class Resolver:
         # uv looks for one in the folders above too, and others may write where temporary files are.
         (folder / "uv.toml").touch()
         (folder / "pyproject.toml").write_text("[tool.uv]\n", "utf-8")
-        process = await asyncio.create_subprocess_exec(
+        return await fetchers.call(
             uv.find_uv_bin(), *arguments, "--only-binary", ":all:", "--color", "never",
             *(("--quiet",) if quiet else ()), "--python", sys.executable,
-            cwd=folder, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            cwd=folder, env=self._environ,
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(UV_TIMEOUT):
-                _, said = await process.communicate()
-        except TimeoutError:
-            return 2, "timed out"
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return process.returncode or 0, said.decode("utf-8", "replace")
 
 
 def problems_of(text: str, requirements: tuple[str, ...]) -> tuple[DependencyProblem, ...]:

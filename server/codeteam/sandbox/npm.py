@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.sandbox import fetchers
 from codeteam.sandbox.dependencies import (
     FRESH,
     LONGEST_LINE,
@@ -33,8 +34,6 @@ from codeteam.sandbox.known import meant
 from codeteam.sandbox.locks import locked
 from codeteam.sandbox.scratch import scratch
 
-TIMEOUT = 600
-"""Seconds for one call of npm."""
 QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--no-workspaces")
 """Without workspaces, for npm would look for one in the folders above, and others may write there."""
 _NAME = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
@@ -175,21 +174,7 @@ class Npm:
     async def _npm(self, place: Path, *arguments: str) -> tuple[int, str]:
         """Run npm where no configuration but the user's own is found; its exit code and what it said."""
         program = await self._program()
-        process = await asyncio.create_subprocess_exec(
-            *program, *arguments, *QUIET, "--no-color",
-            cwd=place, env=self._environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                _, said = await process.communicate()
-        except TimeoutError:
-            return 2, "timed out"
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return process.returncode or 0, said.decode("utf-8", "replace")
+        return await fetchers.call(*program, *arguments, *QUIET, "--no-color", cwd=place, env=self._environ)
 
     async def _program(self) -> tuple[str, ...]:
         """Node and npm of this machine, unpacked once from the same wheel that the sandbox has."""
