@@ -92,17 +92,17 @@ def blinded(tests: Iterable[SourceFile]) -> Blind:
     owners: dict[int, str] = {}
     files: list[SourceFile] = []
     for file in tests:
-        text = file.text
-        if is_test(file.path) and (tree := python_code.parse(text)) is not None:
-            swaps: dict[int, ast.expr] = {}
-            for test in _blindable(tree, python_code.names_of_tests(text)):
-                for check in filter(_is_known, test.checks):
-                    number = len(wanted)
-                    wanted[number] = tuple(ast.literal_eval(cell) for cell in check.cells)
-                    owners[number] = test.node.name
-                    swaps |= _swaps(number, check)
-            text = _unparsed(_Blinding(swaps).visit(tree)) if swaps else text
-        files.append(SourceFile(file.path, text))
+        swaps: dict[int, ast.expr] = {}
+        checks: dict[int, tuple[Test, Check]] = {}
+        for test in _blindable(file.text) if is_test(file.path) else ():
+            for number, check in enumerate(filter(_is_known, test.checks), len(wanted) + len(checks)):
+                checks[number] = test, check
+                swaps |= _swaps(number, check)
+        text = _without(file.text, swaps) if swaps else ""
+        files.append(SourceFile(file.path, text) if text else file)
+        if text:
+            wanted |= {number: tuple(map(ast.literal_eval, check.cells)) for number, (_, check) in checks.items()}
+            owners |= {number: test.node.name for number, (test, _) in checks.items()}
     return Blind((*files, _recorder()), wanted, owners)
 
 
@@ -152,9 +152,9 @@ def _recorder() -> SourceFile:
     return SourceFile(f"{_MODULE}.py", _RECORDER)
 
 
-def _blindable(tree: ast.Module, names: frozenset[str]) -> Iterator[Test]:
+def _blindable(text: str) -> Iterator[Test]:
     """Tests that make each of their checks whenever they run; of two with one name only one may."""
-    found = tests_of(tree, names)
+    found = tests_of(text)
     counts = [test.node.name for test in found]
     for test in found:
         if not test.returns and counts.count(test.node.name) == 1:
@@ -174,23 +174,33 @@ def _swaps(number: int, check: Check) -> dict[int, ast.expr]:
     return swaps
 
 
-class _Blinding(ast.NodeTransformer):
-    """Takes away what is expected, and what is said of it: messages, and the documentation of tests."""
+class _Blinding:
+    """Copies a tree, without what is expected, and without what is said of it in messages and docstrings."""
 
     def __init__(self, swaps: Mapping[int, ast.expr]) -> None:
         self._swaps = swaps
 
     def visit(self, node: ast.AST) -> ast.AST:
-        found = self._swaps.get(id(node))
-        node = node if found is None else found
-        if isinstance(node, ast.Assert):
-            node.msg = None
-        return self.generic_visit(node)
+        node = self._swaps.get(id(node), node)
+        copied = type(node)(**{name: self._copied(value) for name, value in ast.iter_fields(node)})
+        match copied:
+            case ast.Assert():
+                copied.msg = None
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Module():
+                copied.body = [line for line in copied.body if not python_code.is_string(line)] or [ast.Pass()]
+        return copied
+
+    def _copied(self, value: object) -> object:
+        if isinstance(value, ast.AST):
+            return self.visit(value)
+        return list(map(self._copied, value)) if isinstance(value, list) else value
 
 
-def _unparsed(tree: ast.AST) -> str:
+def _without(text: str, swaps: Mapping[int, ast.expr]) -> str:
+    """The text with these nodes of its tree swapped; empty where that cannot be done."""
+    tree = python_code.tree_of(text)
     try:
-        return ast.unparse(ast.fix_missing_locations(tree))
+        return ast.unparse(ast.fix_missing_locations(_Blinding(swaps).visit(tree))) if tree else ""
     except (RecursionError, ValueError):
         return ""
 

@@ -90,7 +90,7 @@ class _Talk:
         """The first error of a speaker: AutoGen hands on only its text."""
 
     async def listen(self, token: CancellationToken, budget: Budget) -> Gate | None:
-        await self.bench.executor.prepare(())
+        await self.bench.executor.session.prepare(())
         try:
             async for message in self._team().run_stream(task=self._opening(), cancellation_token=token):
                 if isinstance(message, TaskResult):
@@ -200,7 +200,7 @@ class _Talk:
         if self.draft is None:
             return "There is no code to run yet."
         if self.plan and self.plan.dependencies:
-            problems = await self.bench.executor.prepare(self.plan.dependencies)
+            problems = await self.bench.executor.session.prepare(self.plan.dependencies)
             if problems:
                 return "; ".join(f"{problem.requirement}: {problem.message}" for problem in problems)
         run = await self.bench.executor.run(self.draft.iteration, self.draft.files)

@@ -50,9 +50,13 @@ class Test:
     """Where it ends early."""
 
 
-def tests_of(tree: ast.Module, names: frozenset[str]) -> tuple[Test, ...]:
-    """The tests of these names, in the order of the file, but for those that are known to fail."""
-    return tuple(_test(node) for node in _functions(tree.body) if node.name in names and not _fails(node))
+@python_code.remembered
+def tests_of(text: str) -> tuple[Test, ...]:
+    """The tests of a file, in its order, but for those that are known to fail; of a tree that is shared."""
+    tree = python_code.tree_of(text)
+    names = python_code.names_of_tests(text)
+    found = _functions(tree.body) if tree else ()
+    return tuple(_test(node) for node in found if node.name in names and not _fails(node))
 
 
 def is_literal(node: ast.expr) -> bool:

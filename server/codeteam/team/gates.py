@@ -41,7 +41,7 @@ async def judge(bench: Bench, draft: Draft) -> Verdict:
     review, feedback = await _review(bench, draft, gates)
     findings = checks.worst((), (*bench.dependency_findings, *review.findings))
     verdict = bench.keep(Verdict(draft, tuple(gates), review, findings=findings, feedback=feedback))
-    if feedback or asked < Quality.TESTED or bench.executor.unchecked:
+    if feedback or asked < Quality.TESTED or bench.executor.checks.unchecked:
         return verdict
     report, tests, feedback = await try_tests(bench, draft, gates)
     return bench.keep(Verdict(draft, tuple(gates), review, report, tests, findings, feedback))
@@ -85,7 +85,7 @@ async def _examples(bench: Bench, draft: Draft, gates: list[Gate]) -> Feedback |
     if not bench.examples.run or bench.task.intent is Intent.DOCUMENT:
         return None
     with bench.step("executor", draft.iteration, "running the requirement's own examples") as said:
-        report = await bench.executor.examples(draft.iteration, draft.files, bench.examples.run)
+        report = await bench.executor.tests.examples(draft.iteration, draft.files, bench.examples.run)
         bench.record(Tested(draft.iteration, "examples", report))
         said.append(score(report))
     if report.ok:
@@ -105,8 +105,8 @@ def _example_text(bench: Bench, case: TestCase) -> str:
 
 
 async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review, Feedback | None]:
-    with bench.step("executor", draft.iteration, f"running {bench.executor.checkers}") as said:
-        static = await bench.executor.static(draft.iteration, draft.files)
+    with bench.step("executor", draft.iteration, f"running {bench.executor.checks.names}") as said:
+        static = await bench.executor.checks.run(draft.iteration, draft.files)
         errors = [finding for finding in static if finding.severity is Severity.ERROR]
         said.append(f"{len(errors)} errors" if errors else "clean")
     docs = _undocumented(bench, draft)
@@ -114,8 +114,8 @@ async def _review(bench: Bench, draft: Draft, gates: list[Gate]) -> tuple[Review
         review = await bench.team.review(draft.iteration, bench.plan, draft.files, bench.last_run, static)
         bench.record(Reviewed(draft.iteration, review))
         said.append("approved" if review.approved else tally(review.findings))
-    unchecked = bench.executor.unchecked
-    found = f"{len(errors)} errors of {bench.executor.checkers}" if errors else "clean"
+    unchecked = bench.executor.checks.unchecked
+    found = f"{len(errors)} errors of {bench.executor.checks.names}" if errors else "clean"
     gates.append(Gate("static", not errors and not unchecked, unchecked or found))
     approved = review.approved and not unchecked
     gates.append(Gate("review", approved, unchecked or _review_detail(review, bool(errors))))

@@ -29,6 +29,7 @@ from codeteam.team.crew import Record, assemble
 from codeteam.team.executor import Executor, examples_of
 from codeteam.team.failing import with_failing_tests
 from codeteam.team.pipeline import pipeline
+from codeteam.team.session import JobSession
 from codeteam.team.suggestions import with_tried_suggestions
 from codeteam.team.visible import before_text
 
@@ -73,7 +74,8 @@ async def _proposal(
             notes.append(event.message)
         record(event)
 
-    async with Executor(task, sandbox, noting, secrets.token_hex(16), consents) as executor:
+    async with JobSession(task, sandbox, noting, consents) as session:
+        executor = Executor(session, secrets.token_hex(16))
         examples = examples_of(task)
         for line in task.notes:
             noting(Noted(line))
@@ -198,8 +200,8 @@ def _finished(bench: Bench, stopped: Gate | None, budget: Budget, notes: tuple[s
         iterations=best.draft.iteration if best else 0,
         usage=budget.usage,
         seconds=round(budget.seconds, 3),
-        image=bench.executor.image,
-        runs=tuple(_brief(run) for run in bench.executor.runs),
+        image=bench.executor.session.image,
+        runs=tuple(_brief(run) for run in bench.executor.session.runs),
         tests=best.report if best else None,
         gates=gates,
         prompts=tuple((role, context.prompt_of(task, role).sha256) for role in context.ROLES),

@@ -121,7 +121,7 @@ async def _dependencies(bench: Bench) -> None:
             findings += [_dependency_finding(plan, problem) for problem in missing]
             bench.record(Noted(_said(missing)))
         problems = await _prepare(bench, bench.plan)
-    if doubts := bench.executor.doubts:
+    if doubts := bench.executor.session.doubts:
         findings += [_dependency_finding(bench.plan, problem) for problem in doubts]
         bench.record(Noted(_said(doubts)))
     bench.dependency_findings = tuple(findings[: checks.MOST_FINDINGS])
@@ -129,8 +129,8 @@ async def _dependencies(bench: Bench) -> None:
 
 async def _prepare(bench: Bench, plan: Plan) -> tuple[DependencyProblem, ...]:
     with bench.step("executor", 0, "making the sandbox ready") as said:
-        problems = await bench.executor.prepare(plan.dependencies)
-        said.append(_said(problems) if problems else bench.executor.image)
+        problems = await bench.executor.session.prepare(plan.dependencies)
+        said.append(_said(problems) if problems else bench.executor.session.image)
     return problems
 
 
@@ -172,9 +172,9 @@ async def _develop(bench: Bench, iteration: int, draft: Draft | None, feedback: 
 async def _review(bench: Bench) -> None:
     """Reviewer only: nothing is changed."""
     document = [bench.task.document] if bench.task.document else []
-    await bench.executor.prepare(())
-    with bench.step("executor", 1, f"running {bench.executor.checkers}") as said:
-        static = await bench.executor.static(1, document, everything=True)
+    await bench.executor.session.prepare(())
+    with bench.step("executor", 1, f"running {bench.executor.checks.names}") as said:
+        static = await bench.executor.checks.run(1, document, everything=True)
         said.append(tally(static) if static else "clean")
     with bench.step("reviewer", 1, "reviewing") as said:
         review = await bench.team.review(1, None, document, None, static)
@@ -191,7 +191,7 @@ async def _test(bench: Bench) -> None:
         "The code exists; only its tests are missing.",
         (PlannedFile(document.path, "", code_of(document.path).signatures(document.text)),),
     )
-    await bench.executor.prepare(())
+    await bench.executor.session.prepare(())
     bench.record(Planned(bench.plan, 1))
     bench.tests = await begin_tests(bench, 1)
     bench.best = await judge_tests(bench, Draft(1, (document,)))

@@ -18,7 +18,7 @@ _LONGEST = 1_500_000
 
 
 # The same few texts are asked about many times in a job, and parsing is most of the work.
-_remembered = lru_cache(maxsize=64)
+remembered = lru_cache(maxsize=64)
 _REMEMBERED = 100_000
 """Characters of the longest text whose tree is kept; a tree takes a hundred times the room of its text."""
 
@@ -35,25 +35,25 @@ def parse(text: str) -> ast.Module | None:
 
 def parses(text: str) -> bool:
     """Whether the text is Python."""
-    return _tree(text) is not None
+    return tree_of(text) is not None
 
 
-def _tree(text: str) -> ast.Module | None:
-    """The same, shared by all who only read it."""
+def tree_of(text: str) -> ast.Module | None:
+    """The syntax tree as `parse` gives it, shared by all: for reading alone."""
     return _kept(text) if len(text) <= _REMEMBERED else parse(text)
 
 
-@_remembered
+@remembered
 def _kept(text: str) -> ast.Module | None:
     return parse(text)
 
 
-@_remembered
+@remembered
 def syntax_error(text: str) -> str:
     """What the compiler says, with the line; empty when the text is Python."""
     if len(text) > _LONGEST:
         return f"it is longer than {_LONGEST} characters"
-    if _tree(text) is not None:
+    if tree_of(text) is not None:
         return ""
     try:
         _parsed(text)
@@ -84,10 +84,10 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             yield from statements(node.finalbody)
 
 
-@_remembered
+@remembered
 def top_level_names(text: str) -> frozenset[str]:
     """Names that the module defines at its top: functions, classes, assignments."""
-    tree = _tree(text)
+    tree = tree_of(text)
     names: set[str] = set()
     for node in statements(tree.body) if tree else ():
         if isinstance(node, Definition):
@@ -99,7 +99,7 @@ def top_level_names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@_remembered
+@remembered
 def definitions(text: str) -> frozenset[str]:
     """Names of functions and classes at the module's top, and of what is in classes as `Class.method`."""
     return frozenset(definition_lines(text))
@@ -107,7 +107,7 @@ def definitions(text: str) -> frozenset[str]:
 
 def definition_lines(text: str) -> dict[str, int]:
     """The line of each definition, from 1, by its name as in `definitions`; of several, the first."""
-    tree = _tree(text)
+    tree = tree_of(text)
     found: dict[str, int] = {}
     for name, node in defined(tree.body if tree else ()):
         found.setdefault(name, node.lineno)
@@ -116,7 +116,7 @@ def definition_lines(text: str) -> dict[str, int]:
 
 def spans(text: str) -> list[tuple[str, int, int]]:
     """The definitions with their first and last line, decorators left out."""
-    tree = _tree(text)
+    tree = tree_of(text)
     found = defined(tree.body if tree else ())
     return [(name, node.lineno, node.end_lineno or node.lineno) for name, node in found]
 
@@ -130,10 +130,10 @@ def defined(body: Iterable[ast.stmt], owner: str = "") -> Iterator[tuple[str, De
                 yield from defined(node.body, f"{owner}{node.name}.")
 
 
-@_remembered
+@remembered
 def signatures(text: str) -> str:
     """The module without bodies: imports, constants, signatures and docstrings; empty when it does not parse."""
-    tree = _tree(text)
+    tree = tree_of(text)
     try:
         return outline.declarations(tree) if tree else ""
     except RecursionError:
@@ -142,13 +142,13 @@ def signatures(text: str) -> str:
 
 def rough_signatures(text: str) -> str:
     """As `signatures`; of what does not parse, the lines that look like the heads of definitions."""
-    return signatures(text) if _tree(text) is not None else outline.heads(text)
+    return signatures(text) if tree_of(text) is not None else outline.heads(text)
 
 
-@_remembered
+@remembered
 def stub(text: str) -> str:
     """The same module with every function raising NotImplementedError: what honest tests must fail against."""
-    tree = _tree(text)
+    tree = tree_of(text)
     try:
         return outline.refusing(text.removeprefix("\ufeff"), tree) if tree and tree.body else ""
     except RecursionError:
@@ -161,9 +161,9 @@ def undocumented(text: str, *, before: str = "") -> tuple[str, ...]:
     return tuple(name for name in _all_undocumented(text) if name not in known)
 
 
-@_remembered
+@remembered
 def _all_undocumented(text: str) -> tuple[str, ...]:
-    tree = _tree(text)
+    tree = tree_of(text)
     return tuple(dict.fromkeys(_undocumented(tree))) if tree and tree.body else ()
 
 
@@ -199,18 +199,19 @@ class _Undocument(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         if isinstance(node, ast.Module | Definition):
-            node.body = [line for line in node.body if not _is_string(line)] or [ast.Pass()]
+            node.body = [line for line in node.body if not is_string(line)] or [ast.Pass()]
         return node
 
 
-def _is_string(node: ast.stmt) -> bool:
+def is_string(node: ast.stmt) -> bool:
+    """Whether the statement is a string that stands alone."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-@_remembered
+@remembered
 def names_of_tests(text: str) -> frozenset[str]:
     """Names of the test functions that pytest would collect from the file."""
-    tree = _tree(text)
+    tree = tree_of(text)
     return frozenset(_tests_in(tree.body)) if tree else frozenset()
 
 
@@ -282,7 +283,7 @@ def module_name(path: str, roots: Iterable[str]) -> str:
 
 def without_functions(text: str, names: Iterable[str]) -> str:
     """The source without these functions, decorators included, wherever they stand."""
-    tree = _tree(text)
+    tree = tree_of(text)
     dropped = set(names)
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     for owner in ast.walk(tree) if tree else ():
@@ -303,7 +304,7 @@ def without_stars(text: str) -> str:
     """The source without `from module import *` at its top level; unchanged when it has none, or does not parse."""
     if not re.search(r"import\s*\*", text):
         return text
-    tree = _tree(text)
+    tree = tree_of(text)
     lines = text.split("\n")
     for node in tree.body if tree else ():
         if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
@@ -317,7 +318,7 @@ def with_import(text: str, module: str) -> str:
 
     An editor's quick fix: small models forget the import of what they use most.
     """
-    tree = _tree(text)
+    tree = tree_of(text)
     if tree is None or not re.search(rf"\b{re.escape(module)}\.", text):
         return text
     used = any(isinstance(node, ast.Name) and node.id == module for node in ast.walk(tree))

@@ -135,14 +135,14 @@ async def _holds(bench: Bench, best: Verdict, files: Sequence[SourceFile]) -> bo
     iteration = best.draft.iteration
     if not (await bench.executor.run(iteration, files)).ok:
         return False
-    new = await bench.executor.static(iteration, files)
-    if bench.executor.unchecked or any(found.severity is Severity.ERROR for found in new):
+    new = await bench.executor.checks.run(iteration, files)
+    if bench.executor.checks.unchecked or any(found.severity is Severity.ERROR for found in new):
         return False
     if bench.examples.run and any(gate.name == "examples" and gate.passed for gate in best.gates):
-        report = await bench.executor.examples(iteration, files, bench.examples.run)
+        report = await bench.executor.tests.examples(iteration, files, bench.examples.run)
         if not report.ok:
             return False
     tests = (*(best.tests.files if best.tests else ()), *bench.existing_tests)
     if best.report is None or not best.report.ok or not tests:
         return True
-    return (await bench.executor.tests(iteration, files, tests, "tests")).ok
+    return (await bench.executor.tests.run(iteration, files, tests, "tests")).ok

@@ -86,9 +86,9 @@ async def run_tests(bench: Bench, draft: Draft, tests: Tests) -> TestReport:
         await _look_at_the_old_tests(bench)
     existing, known = bench.existing_tests, bench.failing_before or frozenset()
     with bench.step("executor", draft.iteration, "running the tests") as said:
-        report = await bench.executor.tests(draft.iteration, draft.files, [*tests.files, *existing], "tests")
+        report = await bench.executor.tests.run(draft.iteration, draft.files, [*tests.files, *existing], "tests")
         report = replace(report, cases=tuple(case for case in report.cases if case.name not in known))
-        report = await bench.executor.undeceived(draft.iteration, draft.files, tests.files, report)
+        report = await bench.executor.tests.undeceived(draft.iteration, draft.files, tests.files, report)
         bench.record(Tested(draft.iteration, "tests", report))
         said.append(score(report))
     return report
@@ -101,7 +101,7 @@ async def _look_at_the_old_tests(bench: Bench) -> None:
     if not any(code_of(file.path).names_of_tests(file.text) for file in existing):
         return
     with bench.step("executor", 0, "running the project's tests on the code as it was") as said:
-        report = await bench.executor.tests(0, (), existing, "tests")
+        report = await bench.executor.tests.run(0, (), existing, "tests")
         said.append(score(report))
     if report.problem:
         bench.record(Noted(f"The project's own tests are left out, as they do not run by themselves: {report.problem}"))
@@ -113,7 +113,7 @@ async def _look_at_the_old_tests(bench: Bench) -> None:
 async def _true_of_the_old(bench: Bench, tests: Tests) -> Tests:
     """Of a refactoring's tests those that pass on the code as it was: its behaviour is what must stay."""
     with bench.step("executor", 0, "running the tests on the code as it was") as said:
-        report = await bench.executor.tests(0, (), tests.files, "tests")
+        report = await bench.executor.tests.run(0, (), tests.files, "tests")
         said.append(score(report))
     wrong = {test_of(case.name) for case in failing_cases(report)}
     if not wrong:
@@ -142,7 +142,7 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
         if not fresh:
             return tests
         with bench.step("executor", draft.iteration, "checking that the tests can fail") as said:
-            empty = await bench.executor.cannot_fail(draft.iteration, draft.files, fresh)
+            empty = await bench.executor.tests.cannot_fail(draft.iteration, draft.files, fresh)
             said.append(f"{', '.join(empty)} cannot" if empty else "they can")
         if not empty:
             if bench.task.intent is Intent.REFACTOR:
@@ -151,7 +151,7 @@ async def believed_tests(bench: Bench, draft: Draft) -> Tests | None:
             bench.believed |= {f"{file.path}\0{file.text}" for file in tests.files}
             return tests
         if attempt == 1:
-            raises = "raises NotImplementedError" if bench.executor.is_python else "fails"
+            raises = "raises NotImplementedError" if bench.executor.session.is_python else "fails"
             complaint = (
                 f"Every test in {', '.join(empty)} passes even when each function only {raises}, "
                 "so they prove nothing. Write tests that fail unless the behaviour is there."

@@ -108,12 +108,11 @@ def _other_example(example: Example) -> Example:
 
 def _turned(text: str) -> str:
     bare = text.removeprefix("\ufeff")
-    tree = python_code.parse(bare)
-    if tree is None:
+    if not python_code.parses(bare):
         return ""
     lines = [line.encode("utf-8", "surrogateescape") for line in re.split(r"(?<=\n)|(?<=\r)(?!\n)", bare)]
     splices: list[_Splice] = []
-    for test in tests_of(tree, python_code.names_of_tests(text)):
+    for test in tests_of(bare):
         splices += _turning(test, lines)
     edits = sorted({(*_span(node), other) for node, other in splices}, reverse=True)
     for (first, start), (last, end), other in edits:

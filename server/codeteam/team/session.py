@@ -1,0 +1,139 @@
+"""The job's session in the sandbox: its packages, what is run in it, and what is kept of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+
+from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.events import Executed, Noted
+from codeteam.domain.evidence import RunResult
+from codeteam.domain.source import SourceFile
+from codeteam.domain.task import Task
+from codeteam.sandbox.consents import Consents
+from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
+from codeteam.sandbox.languages import LANGUAGES
+from codeteam.team import python_code
+from codeteam.team.crew import Record
+from codeteam.team.newcomers import admitted, package_name
+
+_TOLD = 32_768
+"""Characters of each end of an output that events carry."""
+
+
+class JobSession:
+    """Runs commands on the files of one task; an async context manager."""
+
+    def __init__(self, task: Task, sandbox: Sandbox, record: Record, consents: Consents | None = None) -> None:
+        self.task = task
+        self.record = record
+        self.language = LANGUAGES[task.settings.language]
+        self.timeout = task.settings.execution_timeout
+        """Seconds that a run may take."""
+        self.is_python = self.language.name == "python"
+        self.runs: list[RunResult] = []
+        """Every run of the job, in order."""
+        self.image = ""
+        self.doubts: tuple[DependencyProblem, ...] = ()
+        """Packages of the session that are easily mistaken for others, and that no user was asked about."""
+        self._sandbox = sandbox
+        self._consents = consents or Consents()
+        self._stack = AsyncExitStack()
+        self._session: Session | None = None
+        self._opened_for: str | None = None
+        self._declared = task.dependencies
+        self._questioned: set[str] = set()
+
+    async def __aenter__(self) -> JobSession:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def prepare(self, requirements: Sequence[str]) -> tuple[DependencyProblem, ...]:
+        """Make packages ready and open a session with them.
+
+        Packages that the workspace declares and that cannot be had are left out with a note; what the plan names
+        and cannot be had comes back as problems, and then no session is open. So does, the first time, what is easily
+        mistaken for another package where there is no user to ask: asked for once more, it is taken.
+        """
+        planned = {package_name(line): line for line in requirements}
+        name = self.language.name
+        looked_at = await admitted(
+            planned,
+            declared=frozenset(package_name(line) for line in self.task.dependencies),
+            policy=self.task.settings.new_packages,
+            consents=self._consents,
+            sandbox=self._sandbox,
+            language=name,
+            index=self.language.packages,
+        )
+        if looked_at.refused:
+            return looked_at.refused
+        doubts = tuple(item for item in looked_at.doubts if package_name(item.requirement) not in self._questioned)
+        if doubts:
+            self._questioned |= {package_name(item.requirement) for item in doubts}
+            return doubts
+        self.doubts = looked_at.doubts
+        while isinstance(
+            prepared := await self._sandbox.prepare(
+                tuple(dict.fromkeys((*self._declared, *requirements))), name, looked_at.trusted
+            ),
+            tuple,
+        ):
+            bad = {package_name(problem.requirement) for problem in prepared}
+            # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
+            missing = tuple(line for line in self._declared if package_name(line) in bad - planned.keys())
+            if not missing and (bad & planned.keys() or not self._declared):
+                return prepared
+            missing = missing or self._declared
+            self.record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
+            self._declared = tuple(line for line in self._declared if line not in missing)
+        if self._opened_for != prepared.key:
+            await self._stack.aclose()
+            limits = Limits(memory=self.task.settings.sandbox_memory * 1024 * 1024)
+            self._session = await self._stack.enter_async_context(
+                self._sandbox.open(prepared, limits, job=self.task.job, language=name)
+            )
+            self._opened_for = prepared.key
+            self.image = self._session.image
+        return ()
+
+    async def execute(self, iteration: int, purpose: str, command: Command) -> Outcome:
+        """Run a command; the run is recorded and kept, with both ends of its output."""
+        if self._session is None:
+            raise SandboxUnavailable("The sandbox is not open.", "This is a fault of Codeteam; please report it.")
+        outcome = await self._session.run(command)
+        told = replace(outcome.run, stdout=_ends(outcome.run.stdout), stderr=_ends(outcome.run.stderr))
+        self.runs.append(told)
+        self.record(Executed(iteration, purpose, told))
+        return outcome
+
+    def before(self) -> dict[str, str]:
+        """Text by path of the files that were there before the job."""
+        document = [self.task.document] if self.task.document else []
+        return {file.path: file.text for file in (*self.task.neighbours, *document)}
+
+    def written(self, files: Iterable[SourceFile]) -> dict[str, bytes]:
+        """What stands in the work folder: the files before the job, and these over them."""
+        texts = self.before() | {file.path: file.text for file in files}
+        written = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+        return {**self.language.scaffold(written), **written}
+
+    def takes(self, path: str) -> bool:
+        """Whether the commands of the job's language take a file of this name."""
+        return self.language.takes(path)
+
+    def roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
+        """Folders from which modules are imported."""
+        return python_code.import_roots([*self.before(), *(file.path for file in files)])
+
+
+def _ends(text: str) -> str:
+    """Both ends of an output, which history keeps and the worker remembers: of a flood the middle tells nothing."""
+    left = len(text) - 2 * _TOLD
+    return text if left <= 0 else f"{text[:_TOLD]}\n[… {left} characters …]\n{text[-_TOLD:]}"
