@@ -80,6 +80,7 @@ PATIENCE = 10
 """Seconds that a burst may take."""
 BUSY = 4
 """Jobs at once in the last part."""
+_AT_WORK = ("queued", "running", "proposed")
 
 
 class Bench:
@@ -252,13 +253,14 @@ def _begun(wire: Wire, role: str) -> str:
 
 def _drained(wire: Wire) -> None:
     """Wait until no job runs any more."""
-    states: dict[str, str] = {}
-    for message in wire.told:
-        if message["method"] == "codeteam/job":
-            states[message["params"]["jobId"]] = message["params"]["state"]
-    for job, state in states.items():
-        if state in ("queued", "running", "proposed"):
-            wire.until(lambda message, job=job: _ended(message, job))  # type: ignore[misc]  # mypy cannot infer a default
+    while _at_work(wire):
+        wire.until(lambda message: message.get("method") == "codeteam/job")
+
+
+def _at_work(wire: Wire) -> set[str]:
+    told = [message["params"] for message in wire.told if message["method"] == "codeteam/job"]
+    states = {params["jobId"]: params["state"] for params in told}
+    return {job for job, state in states.items() if state in _AT_WORK}
 
 
 def _is_news(message: dict[str, Any], job: str) -> bool:
@@ -266,7 +268,7 @@ def _is_news(message: dict[str, Any], job: str) -> bool:
 
 
 def _ended(message: dict[str, Any], job: str) -> bool:
-    return _is_news(message, job) and message["params"]["state"] not in ("queued", "running", "proposed")
+    return _is_news(message, job) and message["params"]["state"] not in _AT_WORK
 
 
 def _timed(wire: Wire, line: int) -> float:

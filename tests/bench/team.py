@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import re
 import statistics
@@ -248,6 +249,7 @@ async def measure(order: Order, jobs: int) -> Measured:
                 await real.aclose()
             tally = replace(models.tally)
             seconds = []
+            gc.freeze()  # as a worker does once it has loaded
             for _ in range(jobs + 1):
                 models.rewind()
                 _forget()

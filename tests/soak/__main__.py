@@ -34,6 +34,7 @@ def main() -> int:
         print(f"{left}: gone after {ordered[len(ordered) // 2]:.2f} s (median), {ordered[-1]:.2f} s (most)")
         if left.startswith("containers") and ordered[-1] > LONGEST:
             figures.problems.append(f"{left} were there for {ordered[-1]:.2f} s")
+    print(f"made and never started: {figures.unstarted}")
     print("\n".join(figures.problems) or "nothing was left, and history tells the truth")
     return 1 if figures.problems else 0
 
