@@ -21,7 +21,9 @@ def slug(text: str) -> str:
 /** The line of `raise`. */
 const STUB = 13;
 
-/** Opens the example in a folder of the extension's own, as it was left the last time. */
+const AFRESH = 'Start Afresh';
+
+/** Opens the example in a folder of the extension's own, as it was left the last time; it can be started afresh then. */
 export async function openExample(storage: vscode.Uri): Promise<void> {
   const folder = vscode.Uri.joinPath(storage, 'example');
   const file = vscode.Uri.joinPath(folder, NAME);
@@ -32,6 +34,23 @@ export async function openExample(storage: vscode.Uri): Promise<void> {
   );
   if (!there) await vscode.workspace.fs.writeFile(file, Buffer.from(TEXT));
   const document = await vscode.workspace.openTextDocument(file);
+  await show(document);
+  if (document.getText() !== TEXT) void offerAfresh(document);
+}
+
+async function show(document: vscode.TextDocument): Promise<void> {
   const cursor = document.validateRange(new vscode.Range(STUB, 4, STUB, 4));
-  await vscode.window.showTextDocument(document, { selection: cursor, viewColumn: vscode.ViewColumn.Beside });
+  const there = vscode.window.visibleTextEditors.find((editor) => editor.document === document)?.viewColumn;
+  await vscode.window.showTextDocument(document, { selection: cursor, viewColumn: there ?? vscode.ViewColumn.Beside });
+}
+
+/** Puts the stub back by an edit, which can be undone, once the user has said so. */
+async function offerAfresh(document: vscode.TextDocument): Promise<void> {
+  const told = 'The example is as you left it.';
+  if ((await vscode.window.showInformationMessage(told, AFRESH)) !== AFRESH) return;
+  const edit = new vscode.WorkspaceEdit();
+  edit.replace(document.uri, new vscode.Range(0, 0, document.lineCount, 0), TEXT);
+  await vscode.workspace.applyEdit(edit);
+  await document.save();
+  await show(document);
 }

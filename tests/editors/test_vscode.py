@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,20 @@ def packaged() -> None:
 @pytest.mark.usefixtures("packaged")
 @pytest.mark.parametrize("name", sorted(path.name for path in TESTS.glob("*.test.mjs")))
 def test_in_vscode(programs: dict[str, str], name: str) -> None:
-    """Every check of the file; its own words are the message when one fails."""
+    """Every check of the file; its own words are the message when one fails.
+
+    A file that fails is run a second time, and the first failure told as a warning: a window that is busy loses a key
+    or a click now and then (docs/decisions/0140-editors-get-a-second-chance.md).
+    """
+    passed, told = _ran(programs, name)
+    if not passed:
+        warnings.warn(f"{name} is run again, as it failed:\n{told}", stacklevel=1)
+        passed, told = _ran(programs, name)
+    assert passed, told
+    assert re.search(r"^. pass [1-9]", told, re.MULTILINE), told
+
+
+def _ran(programs: dict[str, str], name: str) -> tuple[bool, str]:
     with subprocess.Popen(
         [programs["node"], "--test", "--test-reporter=spec", str(TESTS / name)],
         cwd=ROOT,
@@ -45,5 +59,4 @@ def test_in_vscode(programs: dict[str, str], name: str) -> None:
         except BaseException:
             stop(running.pid)
             raise
-    assert running.returncode == 0, told
-    assert re.search(r"^. pass [1-9]", told, re.MULTILINE), told
+    return running.returncode == 0, told

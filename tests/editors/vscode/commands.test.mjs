@@ -47,10 +47,7 @@ testIn(() => bench, 'of several files of the explorer each is a job, once the us
   await row('cart.py').click();
   await row('slug.py').click({ modifiers: ['Control'] });
   await row('wishes.md').click({ modifiers: ['Control'] });
-  await row('slug.py').click({ button: 'right' });
-  const entry = (name) => bench.page.locator('.context-view .action-item, .monaco-menu .action-item', { hasText: name }).last();
-  await entry('Codeteam').hover();
-  await entry('Review').click();
+  await bench.menu(row('slug.py'), 'Codeteam', 'Review');
   const dialog = bench.page.locator('.monaco-dialog-box');
   await dialog.waitFor();
   assert.match(await dialog.innerText(), /Review 2 files\?[^]*cart\.py[^]*slug\.py/, 'a requirement cannot be reviewed');
@@ -79,6 +76,20 @@ testIn(() => bench, 'commands about the machine say what they find, also when al
 testIn(() => bench, 'a step of the walkthrough is done when it is so', async () => {
   await bench.open('slug.py');
   const steps = await bench.walkthrough();
-  await bench.until(async () => JSON.stringify(await steps()) === '{"setUp":true,"machine":true,"model":true,"first":false}', 'steps that are done');
+  const done = (wanted) => bench.until(async () => JSON.stringify(await steps()) === JSON.stringify(wanted), 'steps that are done');
+  const ready = { setUp: true, machine: true, model: true };
+  await done({ ...ready, first: false });
   await bench.picture('walkthrough');
+  bench.configure({ 'codeteam.preview': 'direct' });
+  bench.record('slug', { module: 'first_steps' });
+  await bench.command('Codeteam: Open the First Example');
+  await bench.page.locator('.tab.active', { hasText: 'first_steps.py' }).waitFor();
+  await bench.codeAction('Codeteam: implement slug');
+  await bench.notification('is applied');
+  await done({ ...ready, first: true });
+  await bench.page.locator('.tab', { hasText: 'first_steps.py' }).click();
+  assert.doesNotMatch(await bench.text(), /NotImplementedError/);
+  await bench.command('Codeteam: Open the First Example');
+  await (await bench.notification('The example is as you left it')).getByRole('button', { name: 'Start Afresh' }).click();
+  await bench.until(async () => /raise NotImplementedError/.test(await bench.text()), 'stub again');
 });

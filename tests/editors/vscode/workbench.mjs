@@ -84,9 +84,10 @@ export class Workbench {
     this.hostTests = join(folder, 'host-tests.json');
   }
 
-  /** What the team says from now on; `approved` is the reviewer's verdict. */
-  record(name, { delay = 0, approved = true } = {}) {
-    const text = readFileSync(join(import.meta.dirname, '..', 'replies', `${name}.md`), 'utf8');
+  /** What the team says from now on; `approved` is the reviewer's verdict, `module` the name of what it writes. */
+  record(name, { delay = 0, approved = true, module = name } = {}) {
+    const said = readFileSync(join(import.meta.dirname, '..', 'replies', `${name}.md`), 'utf8');
+    const text = said.replaceAll(`${name}.py`, `${module}.py`).replaceAll(`from ${name} `, `from ${module} `);
     writeFileSync(this.replies, text.replace('"approved": true', `"approved": ${approved}`).replaceAll('DELAY', delay ? `delay=${delay}` : ''));
   }
 
@@ -213,6 +214,26 @@ export class Workbench {
       await this.page.keyboard.press('ArrowDown');
     }
     throw new Error(`the keyboard does not reach "${title}"`);
+  }
+
+  /** Takes an entry of the menu that is under a place; tries again where a menu was not yet ready to be clicked at. */
+  async menu(place, ...path) {
+    const items = this.page.locator('.context-view .action-item, .monaco-menu .action-item');
+    const entry = (name) => items.filter({ hasText: name }).last();
+    const patience = { timeout: 5000 };
+    await this.until(async () => {
+      try {
+        await place.click({ button: 'right', ...patience });
+        for (const name of path.slice(0, -1)) await entry(name).hover(patience);
+        await entry(path.at(-1)).click(patience);
+        await items.first().waitFor({ state: 'hidden', ...patience });
+        return true;
+      } catch {
+        // no more than it takes: in the list below it would clear what is selected
+        for (const _ of path) if (await items.count()) await this.page.keyboard.press('Escape');
+        return false;
+      }
+    }, `entry "${path.join(' > ')}" of a menu`);
   }
 
   /** A notification that holds these words. */
