@@ -155,11 +155,19 @@ export class Workbench {
   /** Runs a command by the palette; opens it again where a window that still loads has taken the focus from it. */
   async command(title) {
     const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
+    const input = this.page.locator('.quick-input-widget input.input');
     await this.until(async () => {
-      await this.page.keyboard.press('F1');
-      const input = this.page.locator('.quick-input-widget input.input');
-      const opened = input.waitFor({ timeout: 5000 }).then(() => input.fill(`>${title}`, { timeout: 2000 }));
-      return opened.then(() => row.waitFor({ timeout: 5000 })).then(() => row.click({ timeout: 2000 })).then(() => true, () => false);
+      try {
+        await this.page.keyboard.press('F1');
+        await input.waitFor({ timeout: 5000 });
+        await input.fill(`>${title}`, { timeout: 2000 });
+        await row.waitFor({ timeout: 5000 });
+        await row.click({ timeout: 2000 });
+        return true;
+      } catch {
+        if (await input.isVisible()) await this.page.keyboard.press('Escape'); // one that stays open offers what it did
+        return false;
+      }
     }, `command "${title}"`);
   }
 
