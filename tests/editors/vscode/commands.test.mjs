@@ -74,14 +74,14 @@ testIn(() => bench, 'commands about the machine say what they find, also when al
 });
 
 testIn(() => bench, 'a step of the walkthrough is done when it is so', async () => {
+  bench.configure({ 'codeteam.preview': 'direct' });
+  bench.record('slug', { module: 'first_steps' });
   await bench.open('slug.py');
   const steps = await bench.walkthrough();
   const done = (wanted) => bench.until(async () => JSON.stringify(await steps()) === JSON.stringify(wanted), 'steps that are done');
   const ready = { setUp: true, machine: true, model: true };
   await done({ ...ready, first: false });
   await bench.picture('walkthrough');
-  bench.configure({ 'codeteam.preview': 'direct' });
-  bench.record('slug', { module: 'first_steps' });
   await bench.command('Codeteam: Open the First Example');
   await bench.page.locator('.tab.active', { hasText: 'first_steps.py' }).waitFor();
   await bench.codeAction('Codeteam: implement slug');

@@ -35,6 +35,10 @@ testIn(() => bench, 'a set-up that fails is no step done', async () => {
   await bench.picture('set-up-failed');
   assert.match(await told.innerText(), /The wheelhouse .*no-wheels lacks a package/);
   assert.deepEqual(await steps(), { setUp: false, machine: false, model: false, first: false });
+  bench.configure({ 'codeteam.wheelhouse': join(folder, 'other-wheels') });
+  await told.getByRole('button', { name: 'Retry' }).click();
+  const again = await bench.notification('other-wheels');
+  assert.match(await again.innerText(), /could not finish setting up/);
 });
 
 testIn(() => bench, 'the editor’s model is not offered where settings.toml names one, though nothing is set up', async () => {

@@ -53,3 +53,23 @@ testIn(() => bench, 'a job is seen at work, cancelled, and run again in the job 
   await bench.until(async () => /applied/.test(await jobs.first().innerText()), 'applied job');
   assert.match(await jobs.last().innerText(), /cancelled/);
 });
+
+testIn(() => bench, 'a refactoring asks how, and begins only once that is answered', async () => {
+  const known = bench.jobs().length;
+  await bench.open('slug.py');
+  await bench.goTo(STUB);
+  const box = bench.page.locator('.quick-input-widget', { hasText: 'Refactor: how?' });
+  await bench.command('Codeteam: Refactor');
+  await box.waitFor();
+  await bench.picture('refactor-how');
+  await bench.page.keyboard.press('Escape');
+  await box.waitFor({ state: 'hidden' });
+  assert.equal(bench.jobs().length, known);
+  await bench.command('Codeteam: Refactor');
+  await box.waitFor();
+  await box.locator('input.input').fill('Use a regular expression.');
+  await bench.page.keyboard.press('Enter');
+  const [{ job }] = await bench.until(() => bench.jobs().length === known + 1 && bench.jobs(), 'job');
+  const { intent, requirement } = bench.history(job).task;
+  assert.deepEqual([intent, requirement], ['refactor', 'Use a regular expression.']);
+});

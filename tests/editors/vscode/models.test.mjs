@@ -44,15 +44,18 @@ testIn(() => bench, 'the editor’s model is offered where none is chosen, and d
   await bench.until(() => bench.read('slug.py') !== before && bench.has('tests/test_slug.py'), 'edit on the disk');
 });
 
-testIn(() => bench, 'a quota that is used up is told in plain words', async () => {
-  bench.configure({ 'codeteam.model': 'editor/exhausted' });
+testIn(() => bench, 'a quota that is used up, and a consent that was not given, are told in plain words', async () => {
   await bench.open('slug.py');
-  await bench.goTo(STUB);
-  await bench.codeAction('Codeteam: implement slug');
-  const told = await bench.notification('Codeteam could not implement slug');
-  await bench.picture('quota');
-  assert.match(await told.innerText(), /quota/i);
-  await told.getByRole('button', { name: 'Choose Model' }).waitFor();
+  for (const [model, words] of [['exhausted', 'quota'], ['forbidden', 'you have not allowed it']]) {
+    bench.configure({ 'codeteam.model': `editor/${model}` });
+    await bench.goTo(STUB);
+    await bench.codeAction('Codeteam: implement slug');
+    const told = await bench.notification(words);
+    await bench.picture(model);
+    assert.match(await told.innerText(), /Codeteam could not implement slug/);
+    await told.getByRole('button', { name: 'Choose Model' }).waitFor();
+    await bench.command('Notifications: Clear All Notifications');
+  }
 });
 
 testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowhere', async () => {

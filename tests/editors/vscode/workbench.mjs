@@ -199,14 +199,16 @@ export class Workbench {
   async codeActions(title) {
     const rows = this.page.locator('.action-widget .monaco-list-row.action');
     let titles = [];
+    let patience = 500; // there is no menu before the server is there, and on a busy machine it comes late
     await this.until(async () => {
       await this.page.keyboard.press('Control+.');
-      await rows.first().waitFor({ timeout: 5000 }).catch(() => undefined);
+      patience = Math.min(2 * patience, 10_000);
+      await rows.first().waitFor({ timeout: patience }).catch(() => undefined);
       titles = await rows.allInnerTexts();
       if (titles.some((one) => one.includes(title))) return true;
       await this.page.keyboard.press('Escape');
       return false;
-    }, `code action "${title}"`, 1000);
+    }, `code action "${title}"`);
     return titles.map((one) => one.replace(/\u00a0/g, ' ').trim());
   }
 
@@ -234,11 +236,11 @@ export class Workbench {
         await place.click({ button: 'right', ...patience });
         for (const name of path.slice(0, -1)) await entry(name).hover(patience);
         await entry(path.at(-1)).click(patience);
-        await items.first().waitFor({ state: 'hidden', ...patience });
+        await entry(path.at(-1)).waitFor({ state: 'hidden', ...patience });
         return true;
       } catch {
         // no more than it takes: in the list below it would clear what is selected
-        for (const _ of path) if (await items.count()) await this.page.keyboard.press('Escape');
+        for (const _ of path) if (await entry(path[0]).isVisible()) await this.page.keyboard.press('Escape');
         return false;
       }
     }, `entry "${path.join(' > ')}" of a menu`);

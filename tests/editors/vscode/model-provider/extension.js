@@ -1,4 +1,4 @@
-// Two language models of the editor's, there at once or when a command brings them: one knows the recorded replies, the other has used up its quota.
+// Language models of the editor's, there at once or when a command brings them: one knows the recorded replies, one has used up its quota, one may not be used.
 'use strict';
 
 const { readFileSync } = require('node:fs');
@@ -7,6 +7,7 @@ const vscode = require('vscode');
 const MODELS = [
   { id: 'recorded', name: 'Recorded' },
   { id: 'exhausted', name: 'Exhausted' },
+  { id: 'forbidden', name: 'Forbidden' },
 ];
 
 exports.activate = (context) => {
@@ -23,6 +24,7 @@ exports.activate = (context) => {
     provideTokenCount: (_model, text) => String(typeof text === 'string' ? text : JSON.stringify(text)).length >> 2,
     async provideLanguageModelChatResponse(model, messages, _options, progress) {
       if (model.id === 'exhausted') throw new Error('Quota exceeded for this month.');
+      if (model.id === 'forbidden') throw vscode.LanguageModelError.NoPermissions('Not allowed.');
       const asked = messages.flatMap(({ content }) => content.map((part) => part.value ?? '')).join('\n');
       const text = replyOf(/You are the (\w+) of a small software team/.exec(asked)[1]);
       for (const piece of text.match(/[^]{1,80}/g)) progress.report(new vscode.LanguageModelTextPart(piece));
