@@ -24,9 +24,9 @@ export async function preparePython() {
   const wanted = stampFor(base);
   const stamp = readStamp();
   const works = existsSync(python) && answer([python, '-c', 'import codeteam']) !== null;
-  if (works && stamp.all === wanted.all) return;
-
   const env = quietEnvironment();
+  if (works && stamp.all === wanted.all) return compileOurs(env);
+
   const usable = stamp.python === wanted.python && existsSync(uv) && answer([uv, '--version']) !== null;
   if (!usable) {
     say(`making .venv with Python ${base.version} …`);
@@ -34,10 +34,19 @@ export async function preparePython() {
   }
   say(`fetching the Python packages of ${LOCK} …`);
   const quiet = process.stderr.isTTY ? [] : ['--quiet'];
-  await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--only-binary', ':all:', '--require-hashes', LOCK], env);
+  await must([uv, 'pip', 'sync', ...quiet, '--python', python, '--only-binary', ':all:', '--compile-bytecode', '--require-hashes', LOCK], env);
   await must([uv, 'pip', 'install', '--quiet', '--python', python, '--no-deps', '--no-build-isolation', '--editable', '.'], env);
   await prepareLibraries();
+  await compileOurs(env);
   writeFileSync(STAMP, JSON.stringify(wanted));
+}
+
+/**
+ * Each worker is a process, and so is each command: what Python has compiled once it need not compile in every one of them.
+ * It would keep that by itself, but not where PYTHONDONTWRITEBYTECODE is set.
+ */
+async function compileOurs(env) {
+  await runQuietly([python, '-m', 'compileall', '-q', join('server', 'codeteam')], { env });
 }
 
 /** The engine of the embedded model is compiled code and leans on a library that a bare system lacks. */
@@ -166,7 +175,7 @@ function stampFor(base) {
   const hash = createHash('sha256');
   for (const file of [LOCK, 'pyproject.toml', join('server', 'codeteam', '__init__.py')]) hash.update(readFileSync(file));
   const environment = `${base.path} ${base.version} ${resolve('.')}`;
-  return { python: environment, all: hash.update(environment).digest('hex') };
+  return { python: environment, all: hash.update(`${environment} compiled`).digest('hex') };
 }
 
 function readStamp() {

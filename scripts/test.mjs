@@ -84,9 +84,10 @@ function heading(name) {
   return `\n── ${name} ${'─'.repeat(Math.max(0, 60 - name.length))}`;
 }
 
-/** The tests bring their own settings; those of the person who runs them must not change the outcome. */
+/** The tests bring their own settings; those of the person who runs them must not change the outcome, nor make every process compile all that it loads. */
 function withoutOwnSettings() {
   const env = { ...process.env };
   for (const name of ['MODEL', 'BASE_URL', 'API_KEY', 'HOME', 'CONFIG']) delete env[`CODETEAM_${name}`];
+  delete env.PYTHONDONTWRITEBYTECODE;
   return env;
 }

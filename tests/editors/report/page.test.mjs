@@ -39,10 +39,10 @@ for (const theme of Object.keys(THEMES)) {
     for (const name of theme === 'dark' ? [...TELLING, ...OTHERS] : TELLING) {
       await opened(name, theme, {}, async (tab) => {
         await tab.screenshot({ path: join(places.pictures, `report-${name}-${theme}.png`), fullPage: true });
+        await tab.evaluate(reports.axe);
         for (const key of ['changes', 'findings', 'evidence', 'drafts', 'plan']) {
           await tab.click(`#tab-${key}`);
           await tab.evaluate((panel) => document.querySelectorAll(`#panel-${panel} details`).forEach((fold) => { fold.open = true; }), key);
-          await tab.evaluate(reports.axe);
           const { violations } = await tab.evaluate((tags) => globalThis.axe.run(document, { runOnly: { type: 'tag', values: tags } }), RULES);
           for (const { id, nodes } of violations) broken.push([name, key, id, ...nodes.slice(0, 2).map(({ html, failureSummary }) => `${html.slice(0, 300)} ${failureSummary}`)].join(' '));
           if (name === 'service' || name === 'findings') await tab.screenshot({ path: join(places.pictures, `report-${name}-${key}-${theme}.png`) });
