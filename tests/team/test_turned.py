@@ -11,6 +11,7 @@ import pytest
 
 from codeteam.domain.evidence import RunResult, TestCase, TestReport
 from codeteam.domain.source import SourceFile
+from codeteam.team import python_code
 from codeteam.team.blind import blinded, judged
 from codeteam.team.examples import read_examples
 from codeteam.team.turned import altered, deception, too_large, turned, turned_examples
@@ -244,6 +245,21 @@ def test_honest_code_gets_what_its_tests_expect(tmp_path: Path) -> None:
             assert "not what they expect" in judged(blind, honest, b"\n".join(others))[1], line
     assert "never get to" in judged(blind, honest, b"\n".join(lines[:3]))[1]
     assert "never get to" in judged(blind, honest, None)[1]
+
+
+def test_blind_tests_do_not_say_what_they_expect_in_any_words() -> None:
+    told = '"""{0}"""\ndef test_a():\n    """Gives {0}."""\n    assert f() == "{0}", "not {0}"  # {0}\n'
+    assert "hyphen" not in blinded([SourceFile("test_a.py", told.format("hyphen"))]).files[0].text
+
+
+@pytest.mark.parametrize("length", [0, 150_000])
+def test_blinding_does_not_depend_on_what_is_remembered(length: int) -> None:
+    text = f"def test_a():\n    assert f() == 1\n# {'x' * length}\n"
+    first = blinded([SourceFile("test_a.py", text)])
+    for number in range(100):  # more than is remembered
+        python_code.parses(f"x = {number}")
+    assert blinded([SourceFile("test_a.py", text)]) == first
+    assert ".got(0, f())" in first.files[0].text
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.examples import Example
-from codeteam.team.expectations import Check, Test, tests_of
+from codeteam.team.expectations import Check, Test, examined
 from codeteam.team.reports import test_of
 
 GOT = ".codeteam/got"
@@ -94,11 +94,12 @@ def blinded(tests: Iterable[SourceFile]) -> Blind:
     for file in tests:
         swaps: dict[int, ast.expr] = {}
         checks: dict[int, tuple[Test, Check]] = {}
-        for test in _blindable(file.text) if is_test(file.path) else ():
+        found = examined(file.text if is_test(file.path) else "")
+        for test in _blindable(found.tests):
             for number, check in enumerate(filter(_is_known, test.checks), len(wanted) + len(checks)):
                 checks[number] = test, check
                 swaps |= _swaps(number, check)
-        text = _without(file.text, swaps) if swaps else ""
+        text = _without(found.tree, swaps) if swaps else ""
         files.append(SourceFile(file.path, text) if text else file)
         if text:
             wanted |= {number: tuple(map(ast.literal_eval, check.cells)) for number, (_, check) in checks.items()}
@@ -152,9 +153,8 @@ def _recorder() -> SourceFile:
     return SourceFile(f"{_MODULE}.py", _RECORDER)
 
 
-def _blindable(text: str) -> Iterator[Test]:
+def _blindable(found: Sequence[Test]) -> Iterator[Test]:
     """Tests that make each of their checks whenever they run; of two with one name only one may."""
-    found = tests_of(text)
     counts = [test.node.name for test in found]
     for test in found:
         if not test.returns and counts.count(test.node.name) == 1:
@@ -196,11 +196,10 @@ class _Blinding:
         return list(map(self._copied, value)) if isinstance(value, list) else value
 
 
-def _without(text: str, swaps: Mapping[int, ast.expr]) -> str:
-    """The text with these nodes of its tree swapped; empty where that cannot be done."""
-    tree = python_code.tree_of(text)
+def _without(tree: ast.Module, swaps: Mapping[int, ast.expr]) -> str:
+    """The tree's text with these nodes swapped; empty where that cannot be done."""
     try:
-        return ast.unparse(ast.fix_missing_locations(_Blinding(swaps).visit(tree))) if tree else ""
+        return ast.unparse(ast.fix_missing_locations(_Blinding(swaps).visit(tree)))
     except (RecursionError, ValueError):
         return ""
 

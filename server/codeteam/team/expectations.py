@@ -50,13 +50,22 @@ class Test:
     """Where it ends early."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A file of tests, for reading alone: it is shared."""
+
+    tree: ast.Module
+    """Empty where the file is not Python."""
+    tests: tuple[Test, ...]
+    """The tests in their order, but for those that are known to fail; their nodes are the tree's."""
+
+
 @python_code.remembered
-def tests_of(text: str) -> tuple[Test, ...]:
-    """The tests of a file, in its order, but for those that are known to fail; of a tree that is shared."""
-    tree = python_code.tree_of(text)
+def examined(text: str) -> Examined:
+    tree = python_code.tree_of(text) or ast.Module([], [])
     names = python_code.names_of_tests(text)
-    found = _functions(tree.body) if tree else ()
-    return tuple(_test(node) for node in found if node.name in names and not _fails(node))
+    found = (node for node in _functions(tree.body) if node.name in names and not _fails(node))
+    return Examined(tree, tuple(map(_test, found)))
 
 
 def is_literal(node: ast.expr) -> bool:

@@ -32,7 +32,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.doctests import turned_session
 from codeteam.team.examples import Example
-from codeteam.team.expectations import Check, Test, tests_of
+from codeteam.team.expectations import Check, Test, examined
 from codeteam.team.reports import test_of
 
 LARGEST = 100_000
@@ -112,7 +112,7 @@ def _turned(text: str) -> str:
         return ""
     lines = [line.encode("utf-8", "surrogateescape") for line in re.split(r"(?<=\n)|(?<=\r)(?!\n)", bare)]
     splices: list[_Splice] = []
-    for test in tests_of(bare):
+    for test in examined(bare).tests:
         splices += _turning(test, lines)
     edits = sorted({(*_span(node), other) for node, other in splices}, reverse=True)
     for (first, start), (last, end), other in edits:
