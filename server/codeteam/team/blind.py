@@ -182,7 +182,9 @@ class _Blinding:
 
     def visit(self, node: ast.AST) -> ast.AST:
         node = self._swaps.get(id(node), node)
-        copied = type(node)(**{name: self._copied(value) for name, value in ast.iter_fields(node)})
+        copied = type(node)(**{name: self._copied(getattr(node, name, None)) for name in node._fields})
+        if isinstance(copied, ast.stmt):
+            copied.lineno = 1  # whoever writes statements out asks for it
         match copied:
             case ast.Assert():
                 copied.msg = None
@@ -199,7 +201,7 @@ class _Blinding:
 def _without(tree: ast.Module, swaps: Mapping[int, ast.expr]) -> str:
     """The tree's text with these nodes swapped; empty where that cannot be done."""
     try:
-        return ast.unparse(ast.fix_missing_locations(_Blinding(swaps).visit(tree)))
+        return ast.unparse(_Blinding(swaps).visit(tree))
     except (RecursionError, ValueError):
         return ""
 

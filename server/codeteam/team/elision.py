@@ -34,7 +34,8 @@ _DOTTED = re.compile(
     r"rest|unchanged|existing|and so on|etc\.?|continue[sd]?|same as (?:before|above)|omitted|snip(?:ped)?|"
 )
 _MARKS = re.compile(r"#|//|/\*|<!--|\*")
-_WORDS = ("...", "…", "rest", "remain", "unchanged", "existing", "previous", "same", "omitted", "here", "else", "snip")
+_WORDS = re.compile(r"\.\.\.|…|rest|remain|unchanged|existing|previous|same|omitted|here|else|snip", re.IGNORECASE)
+"""Without one of them nothing here says that code is left out."""
 _LONGEST = 160
 """Characters of a comment that says so; longer ones explain something."""
 
@@ -55,9 +56,7 @@ def elided(text: str, *, before: str = "") -> str:
 
 
 def _worth_reading(text: str) -> bool:
-    """Whether the text has a word without which nothing here says that code is left out."""
-    lower = text.lower()
-    return any(word in lower for word in _WORDS)
+    return _WORDS.search(text) is not None
 
 
 def _comments(text: str) -> Iterator[tuple[str, bool]]:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from codeteam.domain.diff import split_lines
 from codeteam.domain.findings import Finding, Severity
@@ -81,8 +82,7 @@ def _hiding(path: str, text: str) -> Iterator[tuple[int, str, Severity, str]]:
     """Row, what it is, how bad, and what is said of it."""
     tongue = tongue_of(path)
     family = _FAMILY.get(tongue.name, tongue.name) if tongue else ""
-    wide = [re.compile(pattern) for pattern in _WIDE.get(family, ())]
-    narrow = [re.compile(pattern) for pattern in _NARROW.get(family, ())]
+    wide, narrow = _any_of(_WIDE.get(family, ())), _any_of(_NARROW.get(family, ()))
     begun = False
     for row, line in enumerate(split_lines(text), 1):
         for letter in _unseen(line.removeprefix("\ufeff") if row == 1 else line):
@@ -90,9 +90,9 @@ def _hiding(path: str, text: str) -> Iterator[tuple[int, str, Severity, str]]:
             code = f"U+{ord(letter):04X}"
             yield row, code, Severity.ERROR, f"{code} ({name}) cannot be seen. Write it as an escape, or leave it out."
         said = line[:_LONGEST_LINE].strip()
-        if any(pattern.search(said) for pattern in wide):
+        if wide.search(said):
             yield row, said, Severity.ERROR, "This switches a check off. Mend what the check finds instead."
-        elif any(pattern.search(said) for pattern in narrow):
+        elif narrow.search(said):
             whole = family == "shell" and not begun
             where = "for the whole file. Mend what it finds, or put this before the line that needs it."
             yield (
@@ -102,6 +102,11 @@ def _hiding(path: str, text: str) -> Iterator[tuple[int, str, Severity, str]]:
                 f"This switches a rule off {where if whole else 'here; is the reason for it good?'}",
             )
         begun = begun or bool(said and not said.startswith("#"))
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"(?!)")
 
 
 def _unseen(line: str) -> Iterator[str]:
