@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
@@ -29,10 +31,20 @@ from codeteam.sandbox.toolchains import Toolchain
 from codeteam.sandbox.volumes import Parcel, Volumes
 
 DEFAULT_LIMITS = Limits()
+SEEN_FOR = 1.0
+"""Seconds for which the image is the one that was found last: jobs that begin together ask the engine once."""
 REST = 1.0
 """Seconds after a session until a spare container is started: whoever ran one job alone has ended by then."""
 _CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
 """Of requirement lines, by the index of a language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The image, and until when it need not be looked for again, by the monotonic clock."""
+
+    image: Image
+    until: float
 
 
 class DockerSandbox:
@@ -82,6 +94,8 @@ class DockerSandbox:
         self._locks: dict[str, Lock | NpmLock] = {}
         self._targets = Targets(cache / "images", self._ask)
         self._pruned = False
+        self._seen: _Seen | None = None
+        self._looking = asyncio.Lock()
 
     async def ready(self, language: str = "python") -> None:
         found = await self._image()
@@ -184,6 +198,7 @@ class DockerSandbox:
         Raises:
             SandboxUnavailable: it cannot be made this way.
         """
+        self._seen = None
         return await image.build(self._engine, self._cache, source, reference, again=again)
 
     async def abilities(self) -> Abilities:
@@ -241,11 +256,14 @@ class DockerSandbox:
         self._engine.close()
 
     async def _image(self) -> Image:
-        found = await image.ensure(self._engine, self._cache, self._wanted)
-        if not self._pruned:
-            self._pruned = True
-            await prune.prune_containers(self._engine)
-        return found
+        async with self._looking:
+            if self._seen is None or time.monotonic() > self._seen.until:
+                found = await image.ensure(self._engine, self._cache, self._wanted)
+                self._seen = _Seen(found, time.monotonic() + SEEN_FOR)
+            if not self._pruned:
+                self._pruned = True
+                await prune.prune_containers(self._engine)
+            return self._seen.image
 
     def _recipe(self, found: Image, parcels: tuple[Parcel, ...], limits: Limits, job: str) -> Recipe:
         mounts = Mounts(read_only={parcel.folder: parcel.volume for parcel in parcels})
@@ -269,7 +287,11 @@ class DockerSandbox:
             if self._starts is None:  # as many at once as there are processors: more would slow each other down
                 self._starts = asyncio.Semaphore((await self._engine.machine()).processors)
             async with self._starts:
-                started, greeting = await container.start(self._engine, recipe)
+                try:
+                    started, greeting = await container.start(self._engine, recipe)
+                except SandboxUnavailable:
+                    self._seen = None  # perhaps it is gone
+                    raise
             self._running.add(started)
             started.when_gone = self._running.discard
             if container.complete(greeting, {parcel.folder: parcel.key for parcel in parcels}):

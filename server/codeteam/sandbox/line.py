@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+_CAN_TRY = getattr(socket, "MSG_DONTWAIT", 0)
 WAITING = 32
 """Chunks (of up to 64 KiB) read ahead of whoever listens; what more a program writes waits in its own pipes."""
 
@@ -39,8 +41,19 @@ class Line:
 
     async def send(self, chunk: bytes) -> None:
         """Raises OSError when the line is cut."""
-        send = getattr(self._socket, "sendall", None) or self._socket.write
-        await in_thread(lambda: send(chunk))
+        left = memoryview(chunk)[self._sent_at_once(chunk) :]
+        if left:
+            send = getattr(self._socket, "sendall", None) or self._socket.write
+            await in_thread(lambda: send(left))
+
+    def _sent_at_once(self, chunk: bytes) -> int:
+        """Bytes that the socket takes without waiting: most often all, and to start a thread takes longer than that."""
+        if type(self._socket) is not socket.socket or not _CAN_TRY:
+            return 0
+        try:
+            return self._socket.send(chunk, _CAN_TRY)
+        except BlockingIOError:
+            return 0
 
     async def receive(self) -> bytes:
         """Bytes of standard output; empty at the end, and ever after."""

@@ -12,6 +12,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -132,6 +133,7 @@ async def tool_set(chain: Toolchain, target: Target, environ: Mapping[str, str])
     return ToolSet(chain, None, None, (), hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], found.files)
 
 
+@lru_cache(maxsize=32)
 def _from_locks(chain: Toolchain, target: Target) -> ToolSet:
     folder = files("codeteam.sandbox")
     if chain is PYTHON:
