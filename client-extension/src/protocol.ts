@@ -264,6 +264,8 @@ export interface SecretParams {
   name: string;
   /** The provider as users know it. */
   label: string;
+  /** Of the user's own server, which a key is kept for; empty for a provider's. */
+  address: string;
 }
 
 export interface SecretAnswer {

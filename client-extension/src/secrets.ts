@@ -25,8 +25,11 @@ export class Secrets {
   }
 
   /** Answers `codeteam/secret`: the key that is kept, else the one that the user types in. */
-  async answer({ jobId, name, label }: SecretParams, token: vscode.CancellationToken): Promise<SecretAnswer> {
+  async answer(params: SecretParams, token: vscode.CancellationToken): Promise<SecretAnswer> {
     if (!vscode.workspace.isTrusted) return { value: null };
+    const { jobId, address } = params;
+    // what was given for one server is not sent to another
+    const [name, label] = address ? [`${params.name} for ${address}`, address] : [params.name, params.label];
     const kept = await this.context.secrets.get(PREFIX + name);
     const value = kept ?? (await this.askOnce(name, label, token));
     if (value) {

@@ -282,7 +282,7 @@ async def test_a_key_is_asked_for_used_and_found_nowhere(tmp_path: Path) -> None
         job = await started(client, uri, "review", range=at(0, 0, 2, 0))
         await ends(client, job, "done")
         asked = await client.asked(SECRET)
-        assert asked == {"jobId": job, "name": "OPENAI_API_KEY", "label": "OpenAI"}
+        assert asked == {"jobId": job, "name": "OPENAI_API_KEY", "label": "OpenAI", "address": ""}
         published = await client.notified("textDocument/publishDiagnostics")
         assert any(found["code"] == "bug/key-error" for found in published["diagnostics"])
         refused = await started(client, uri, "review", range=at(0, 0, 2, 0))

@@ -111,7 +111,7 @@ async def test_ones_own_server_is_given_a_key_when_it_wants_one(tmp_path: Path) 
         assert user.asked == []
         assert (await ask(model, "developer", "", [("user", "x")])).text == "known"
         assert (await ask(model, "tester", "", [("user", "x")])).text == "known"
-    assert user.asked == [Secret(Key.OWN)]
+    assert user.asked == [Secret(Key.OWN, endpoint.root)]
     assert [KEY in str(request.headers) for request in endpoint.requests] == [False, False, True, True]
 
 

@@ -52,6 +52,8 @@ class Secret:
     """Ask the user for a key that the environment does not have."""
 
     key: Key
+    address: str = ""
+    """Scheme, host and port of the server of one's own that it is for; empty for a provider's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_REPLY = 4_000_000
 """Characters; the longest that any model says is an eighth of it."""
+_LONGEST_ADDRESS = 300
 _LONGEST_KEY = 4_000
 _MOST_TOKENS = 10**9
 _FETCH = "Fetch it"
@@ -92,7 +93,8 @@ class Lending:
         return Declined(Why.NO_EDITOR) if chosen is None else Consent(chosen == _FETCH)
 
     async def _secret(self, job: str, secret: Secret) -> Answer:
-        params = {"jobId": job, "name": secret.key.value, "label": secret.key.label}
+        address = secret.address[:_LONGEST_ADDRESS]
+        params = {"jobId": job, "name": secret.key.value, "label": secret.key.label, "address": address}
         try:
             answer = await self._editor.protocol.ask("codeteam/secret", params)
         except JsonRpcException:

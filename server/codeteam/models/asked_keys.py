@@ -31,11 +31,11 @@ class AskedKeys:
                 hint = f"{hint.removesuffix('.')}, or give the key when the editor asks for it."
             raise ModelUnavailable(missing.message, hint, missing.kind) from None
 
-    async def ask_if_needed(self, key: Key) -> bool:
-        """Ask, unless that was done already; True when there is a key."""
+    async def ask_if_needed(self, key: Key, address: str = "") -> bool:
+        """Ask, unless that was done already; True when there is a key. `address` as in `Secret`."""
         async with self._turn:
             if key not in self._answers:
-                answer = await self._ask(Secret(key), _nothing)
+                answer = await self._ask(Secret(key, address), _nothing)
                 self._answers[key] = answer if isinstance(answer, Given | Declined) else Given(None)
         return key in self.given
 

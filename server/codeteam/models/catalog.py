@@ -148,7 +148,7 @@ class Models:
 
         async def with_key() -> tuple[ChatCompletionClient, Provider] | None:
             """For a server of one's own, which only tells when it is asked that it wants a key."""
-            if not await self._keys.ask_if_needed(Key.OWN):
+            if not await self._keys.ask_if_needed(Key.OWN, found.provider.address):
                 return None
             again = endpoint()
             return await self._client(provider, again, known, temperature), again.provider

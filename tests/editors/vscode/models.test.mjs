@@ -13,6 +13,7 @@ const WRONG_KEY = 'sk-wrong-0123456789abcdef';
 const RIGHT_KEY = 'sk-right-0123456789abcdef';
 let bench;
 let server;
+let other;
 
 before(async () => {
   const replies = join(import.meta.dirname, '..', 'replies', 'slug.md');
@@ -25,6 +26,7 @@ before(async () => {
 
 after(async () => {
   server?.close();
+  other?.close();
   assert.deepEqual(await bench?.stop(), [], 'nothing is left running');
 });
 
@@ -119,6 +121,16 @@ testIn(() => bench, 'a key that is refused can be replaced, the job runs again w
   assert.deepEqual(keys.filter((key) => key !== 'none'), [WRONG_KEY, RIGHT_KEY], 'the refused key was sent no more once there was another');
   await bench.until(() => filesWith('codeteam/secret').some((path) => path.includes('Codeteam Trace')), 'trace');
   for (const key of [WRONG_KEY, RIGHT_KEY]) assert.deepEqual(filesWith(key), []);
+
+  other = await listen();
+  bench.configure({ 'codeteam.baseUrl': other.url });
+  await bench.command('Codeteam: Review');
+  const box = bench.page.locator('.quick-input-widget', { hasText: `CODETEAM_API_KEY for ${new URL(other.url).origin}` });
+  await box.waitFor();
+  await bench.picture('key-of-another-server');
+  await bench.page.keyboard.press('Escape');
+  await bench.notification('Codeteam could not review');
+  assert.deepEqual([...new Set(other.requests.map(({ key }) => key))], ['none'], 'a key that one server was given is not sent to another');
 });
 
 async function giveKey(key) {
