@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
@@ -62,6 +63,8 @@ class Room:
         self._budget = budget
         self._tickets: set[str] = set()
         """Those that were not given back."""
+        self._known: tuple[bytes, tuple[Entry, ...]] = b"", ()
+        """The file as this process saw it last, and what it says: most often nobody else has written since."""
         self._turn = asyncio.Lock()
         self._given_back = asyncio.Event()
 
@@ -146,17 +149,28 @@ class Room:
         path = self._folder / f"{machine.name}.json"
         try:
             async with locked(path.with_suffix(".lock")):
-                before = _read(path)
+                before = self._read(path)
                 entries = self._alive(before)
                 yield entries
                 if entries != before:
-                    _write(path, entries)
+                    self._known = _written(path, entries), tuple(entries)
         except OSError as error:
             raise SandboxUnavailable(
                 f"Room for a sandbox cannot be noted in {self._folder}: {error.strerror}.",
                 "Free some space there, or set CODETEAM_CACHE to a folder that can be written.",
                 "disk_full",
             ) from error
+
+    def _read(self, path: Path) -> list[Entry]:
+        try:
+            raw = path.read_bytes()
+            if raw != self._known[0]:
+                self._known = raw, tuple(Entry(**facts) for facts in json.loads(raw))
+            return list(self._known[1])
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError):  # of another release, or broken by hand
+            return []
 
     def _alive(self, entries: list[Entry]) -> list[Entry]:
         """Those that count; each owner is looked at once, this process not at all."""
@@ -168,23 +182,25 @@ class Room:
         ]
 
 
-def _read(path: Path) -> list[Entry]:
-    try:
-        return [Entry(**facts) for facts in json.loads(path.read_bytes())]
-    except FileNotFoundError:
-        return []
-    except (ValueError, TypeError):  # of another release, or broken by hand
-        return []
+def _written(path: Path, entries: list[Entry]) -> bytes:
+    """Write them, and what the file holds now.
 
-
-def _write(path: Path, entries: list[Entry]) -> None:
-    """Over what was there, by one call, while its size will do: another file in its place takes ten times as long."""
-    text = json.dumps([{name: getattr(entry, name) for name in Entry.__slots__} for entry in entries]).encode()
+    Over what was there, by one call, while its size will do: another file in its place takes ten times as long.
+    """
+    text = f"[{', '.join(map(_encoded, entries))}]".encode()
     with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size >= len(text):
+        if (size := path.stat().st_size) >= len(text):
+            text = text.ljust(size)
             with path.open("rb+", buffering=0) as file:
-                file.write(text.ljust(path.stat().st_size))
-            return
+                file.write(text)
+            return text
     draft = path.with_suffix(".new")
-    draft.write_bytes(text.ljust(-(-len(text) // BLOCK) * BLOCK))
+    text = text.ljust(-(-len(text) // BLOCK) * BLOCK)
+    draft.write_bytes(text)
     draft.replace(path)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _encoded(entry: Entry) -> str:
+    return json.dumps({name: getattr(entry, name) for name in Entry.__slots__})

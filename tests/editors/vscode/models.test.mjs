@@ -124,12 +124,14 @@ testIn(() => bench, 'a key that is refused can be replaced, the job runs again w
 
   other = await listen();
   bench.configure({ 'codeteam.baseUrl': other.url });
-  await bench.command('Codeteam: Review');
+  await bench.open('slug.py');
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
   const box = bench.page.locator('.quick-input-widget', { hasText: `CODETEAM_API_KEY for ${new URL(other.url).origin}` });
   await box.waitFor();
   await bench.picture('key-of-another-server');
   await bench.page.keyboard.press('Escape');
-  await bench.notification('Codeteam could not review');
+  await bench.notification('Codeteam could not implement slug');
   assert.deepEqual([...new Set(other.requests.map(({ key }) => key))], ['none'], 'a key that one server was given is not sent to another');
 });
 
