@@ -35,7 +35,7 @@ export async function openExample(storage: vscode.Uri): Promise<void> {
   if (!there) await vscode.workspace.fs.writeFile(file, Buffer.from(TEXT));
   const document = await vscode.workspace.openTextDocument(file);
   await show(document);
-  if (document.getText() !== TEXT) void offerAfresh(document);
+  if (document.getText() !== TEXT) void offerAfresh(file);
 }
 
 async function show(document: vscode.TextDocument): Promise<void> {
@@ -45,9 +45,10 @@ async function show(document: vscode.TextDocument): Promise<void> {
 }
 
 /** Puts the stub back by an edit, which can be undone, once the user has said so. */
-async function offerAfresh(document: vscode.TextDocument): Promise<void> {
+async function offerAfresh(uri: vscode.Uri): Promise<void> {
   const told = 'The example is as you left it.';
   if ((await vscode.window.showInformationMessage(told, AFRESH)) !== AFRESH) return;
+  const document = await vscode.workspace.openTextDocument(uri); // it may have been closed since
   const edit = new vscode.WorkspaceEdit();
   edit.replace(document.uri, new vscode.Range(0, 0, document.lineCount, 0), TEXT);
   await vscode.workspace.applyEdit(edit);

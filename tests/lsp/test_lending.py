@@ -295,6 +295,24 @@ async def test_a_key_is_asked_for_used_and_found_nowhere(tmp_path: Path) -> None
     assert any(b"Your key is [key]." in path.read_bytes() for path in files_below(tmp_path / "home"))
 
 
+async def test_a_key_of_ones_own_server_is_asked_for_with_its_address(tmp_path: Path) -> None:
+    async with Endpoint([error(401, "who are you?")]) as endpoint, lending(tmp_path) as (client, uri):
+        client.answers[SECRET] = lambda _: {"value": None}
+        model = {"model": "compatible/m", "baseUrl": endpoint.url}
+        client.notify("workspace/didChangeConfiguration", {"settings": {"codeteam": model}})
+        job = await started(client, uri, "implement")
+        await ends(client, job, "failed")
+        asked = await client.asked(SECRET)
+        label = "the server of compatible/NAME"
+        assert asked | {"label": label} == {
+            "jobId": job,
+            "name": "CODETEAM_API_KEY",
+            "label": label,
+            "address": endpoint.root,
+        }
+        assert await client.leave() == 0
+
+
 async def test_no_key_is_told_with_what_to_do_and_may_be_given_next_time(tmp_path: Path) -> None:
     answers: list[Any] = [{"value": None}, None, [], {"value": 7}, {"value": KEY * 1000}, {"value": " "}, LookupError]
     given: list[Any] = []

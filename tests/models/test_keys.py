@@ -148,4 +148,4 @@ async def test_a_key_is_forgotten_with_its_job(tmp_path: Path) -> None:
         await models.open("openai/gpt-4.1")
     del models
     gc.collect()
-    assert not [keys.given for keys in gc.get_objects() if isinstance(keys, AskedKeys) and keys.given]
+    assert not [keys for keys in gc.get_objects() if isinstance(keys, AskedKeys) and keys.given()]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from codeteam.domain.events import Drafted, Proposed
 from codeteam.domain.settings import Quality, SandboxKind, Settings
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.supervisor import WorkerEngine
+from codeteam.worker.kept import KeptSandbox
 from codeteam.workspace.gather import new_job_id
 from tests.cli.command import slug_replies
 from tests.jobs.engines import all_events, engine_at, true_soon, until
@@ -90,6 +92,29 @@ async def test_other_settings_get_another_sandbox(tmp_path: Path) -> None:
         assert isinstance(last, Proposed)
         assert last.proposal.evidence.image == "local (not isolated)"
         assert not of_worker(worker)
+
+
+async def test_every_setting_of_a_sandbox_makes_another(tmp_path: Path) -> None:
+    """Nothing is started here: a task with packages of its own has no container made ahead."""
+    kept = KeptSandbox(environ=os.environ, home=tmp_path)
+    first = await kept.of(Task("j", Intent.IMPLEMENT, "x", Settings(), dependencies=("attrs",)))
+    assert await kept.of(Task("j", Intent.IMPLEMENT, "x", Settings(), dependencies=("attrs",))) is first
+    others: dict[str, object] = {
+        "sandbox": SandboxKind.LOCAL,
+        "sandbox_image": "other",
+        "sandbox_runtime": "runsc",
+        "sandbox_memory": 300,
+        "sandbox_budget": 4096,
+        "package_age": 9,
+    }
+    assert others.keys() >= {field.name for field in fields(Settings) if field.name.startswith("sandbox")}
+    for name, value in others.items():
+        changed = replace(Settings(), **{name: value})  # type: ignore[arg-type]
+        made = await kept.of(Task("j", Intent.IMPLEMENT, "x", changed, dependencies=("attrs",)))
+        assert made is not first, name
+        first = await kept.of(Task("j", Intent.IMPLEMENT, "x", Settings(), dependencies=("attrs",)))
+        assert made is not first, name
+    await kept.aclose()
 
 
 @pytest.mark.parametrize("end", ["killed", "closed"])

@@ -132,7 +132,7 @@ class Soak:
         await gone("processes", lambda: [one for one in processes if _lives(one)])
         # One that was made and not started yet when its owner died runs nothing, and goes at the next start: `finish`.
         await gone("containers", lambda: [one for one in self._orphans() if not one.endswith(" created")])
-        self.figures.unstarted += len(self._orphans())
+        self.figures.unstarted += len(await asyncio.to_thread(self._orphans))
 
     def _orphans(self) -> list[str]:
         """Containers whose owner is dead, and their state."""

@@ -252,6 +252,13 @@ def test_blind_tests_do_not_say_what_they_expect_in_any_words() -> None:
     assert "hyphen" not in blinded([SourceFile("test_a.py", told.format("hyphen"))]).files[0].text
 
 
+def test_docstrings_that_tests_ask_for_stay() -> None:
+    inner = "def test_a():\n    @kept\n    def greet():\n        'Say hello.'\n    assert name(greet) == 'greet'\n"
+    assert "Say hello." in blinded([SourceFile("test_a.py", inner)]).files[0].text
+    own = "def test_a():\n    'Gives one.'\n    assert f(test_a.__doc__) == 1\n"
+    assert "Gives one." in blinded([SourceFile("test_a.py", own)]).files[0].text
+
+
 @pytest.mark.parametrize("length", [0, 150_000])
 def test_blinding_does_not_depend_on_what_is_remembered(length: int) -> None:
     text = f"def test_a():\n    assert f() == 1\n# {'x' * length}\n"

@@ -51,6 +51,8 @@ class Review:
     comment: str = ""
     verdict_counts: bool = True
     """False where the model is too weak for its word to count; the static checks then decide."""
+    objected: bool = False
+    """The reviewer said no, but nothing that could be acted on: the draft is not sent back for it."""
 
 
 @dataclass(frozen=True, slots=True)

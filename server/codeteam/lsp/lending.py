@@ -12,7 +12,7 @@ from itertools import count
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codeteam.domain.questions import Answer, Chat, Consent, Declined, Given, Install, Question, Said, Secret, Why
+from codeteam.domain.questions import Answer, Chat, Consent, Declined, Given, Install, Key, Question, Said, Secret, Why
 from codeteam.domain.settings import Settings
 from codeteam.lsp.commands import UNTRUSTED
 from codeteam.lsp.configuration import Configuration
@@ -93,8 +93,10 @@ class Lending:
         return Declined(Why.NO_EDITOR) if chosen is None else Consent(chosen == _FETCH)
 
     async def _secret(self, job: str, secret: Secret) -> Answer:
-        address = secret.address[:_LONGEST_ADDRESS]
-        params = {"jobId": job, "name": secret.key.value, "label": secret.key.label, "address": address}
+        if len(secret.address) > _LONGEST_ADDRESS or bool(secret.address) != (secret.key is Key.OWN):
+            log.warning("the worker asks for a key of %s for an address that it cannot be for", secret.key.label)
+            return Given(None)
+        params = {"jobId": job, "name": secret.key.value, "label": secret.key.label, "address": secret.address}
         try:
             answer = await self._editor.protocol.ask("codeteam/secret", params)
         except JsonRpcException:

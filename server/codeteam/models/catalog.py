@@ -133,8 +133,8 @@ class Models:
     async def _remote(self, spec: str, known: Facts, base_url: str, temperature: float) -> Model:
         provider, _, name = spec.partition("/")
 
-        def endpoint() -> Endpoint:
-            given = self._keys.given
+        def endpoint(address: str = "") -> Endpoint:
+            given = self._keys.given(address)
             found = endpoint_of(provider, name, base_url=base_url, environ={**self._environ, **given})
             if found.key not in given.values():
                 return found
@@ -150,7 +150,7 @@ class Models:
             """For a server of one's own, which only tells when it is asked that it wants a key."""
             if not await self._keys.ask_if_needed(Key.OWN, found.provider.address):
                 return None
-            again = endpoint()
+            again = endpoint(found.provider.address)
             return await self._client(provider, again, known, temperature), again.provider
 
         renew = with_key if provider == "compatible" and not found.key else None

@@ -104,7 +104,7 @@ def _endpoint(
         label,
         name,
         wanted,
-        address=f"{parts.scheme}://{parts.hostname}{port}",
+        address=f"{parts.scheme}://{f'[{parts.hostname}]' if ':' in parts.hostname else parts.hostname}{port}",
         secrets=(key, parts.password or ""),
         **{k: v for k, v in texts.items() if v},
     )

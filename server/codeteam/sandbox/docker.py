@@ -198,8 +198,10 @@ class DockerSandbox:
         Raises:
             SandboxUnavailable: it cannot be made this way.
         """
-        self._seen = None
-        return await image.build(self._engine, self._cache, source, reference, again=again)
+        try:
+            return await image.build(self._engine, self._cache, source, reference, again=again)
+        finally:
+            self._seen = None
 
     async def abilities(self) -> Abilities:
         """What the engine can do, with the runtime that is used.
@@ -257,13 +259,14 @@ class DockerSandbox:
 
     async def _image(self) -> Image:
         async with self._looking:
-            if self._seen is None or time.monotonic() > self._seen.until:
-                found = await image.ensure(self._engine, self._cache, self._wanted)
-                self._seen = _Seen(found, time.monotonic() + SEEN_FOR)
+            if self._seen is not None and time.monotonic() <= self._seen.until:
+                return self._seen.image
+            found = await image.ensure(self._engine, self._cache, self._wanted)
             if not self._pruned:
                 self._pruned = True
                 await prune.prune_containers(self._engine)
-            return self._seen.image
+            self._seen = _Seen(found, time.monotonic() + SEEN_FOR)
+            return found
 
     def _recipe(self, found: Image, parcels: tuple[Parcel, ...], limits: Limits, job: str) -> Recipe:
         mounts = Mounts(read_only={parcel.folder: parcel.volume for parcel in parcels})

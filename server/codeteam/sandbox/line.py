@@ -41,8 +41,7 @@ class Line:
 
     async def send(self, chunk: bytes) -> None:
         """Raises OSError when the line is cut."""
-        left = memoryview(chunk)[self._sent_at_once(chunk) :]
-        if left:
+        if left := chunk[self._sent_at_once(chunk) :]:
             send = getattr(self._socket, "sendall", None) or self._socket.write
             await in_thread(lambda: send(left))
 

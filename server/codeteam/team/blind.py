@@ -19,7 +19,7 @@ from codeteam.domain.languages import is_test
 from codeteam.domain.source import SourceFile
 from codeteam.team import python_code
 from codeteam.team.examples import Example
-from codeteam.team.expectations import Check, Test, examined
+from codeteam.team.expectations import Check, Examined, Function, Test, examined
 from codeteam.team.reports import test_of
 
 GOT = ".codeteam/got"
@@ -99,7 +99,7 @@ def blinded(tests: Iterable[SourceFile]) -> Blind:
             for number, check in enumerate(filter(_is_known, test.checks), len(wanted) + len(checks)):
                 checks[number] = test, check
                 swaps |= _swaps(number, check)
-        text = _without(found.tree, swaps) if swaps else ""
+        text = _without(found, swaps) if swaps else ""
         files.append(SourceFile(file.path, text) if text else file)
         if text:
             wanted |= {number: tuple(map(ast.literal_eval, check.cells)) for number, (_, check) in checks.items()}
@@ -175,21 +175,22 @@ def _swaps(number: int, check: Check) -> dict[int, ast.expr]:
 
 
 class _Blinding:
-    """Copies a tree, without what is expected, and without what is said of it in messages and docstrings."""
+    """Copies a tree, without what is expected, and without what is said of it in messages and documentation."""
 
-    def __init__(self, swaps: Mapping[int, ast.expr]) -> None:
+    def __init__(self, swaps: Mapping[int, ast.expr], documented: frozenset[int]) -> None:
+        """`documented` are the nodes whose docstring goes: tests, and what they are in. Of others it may be asked."""
         self._swaps = swaps
+        self._documented = documented
 
     def visit(self, node: ast.AST) -> ast.AST:
         node = self._swaps.get(id(node), node)
         copied = type(node)(**{name: self._copied(getattr(node, name, None)) for name in node._fields})
         if isinstance(copied, ast.stmt):
             copied.lineno = 1  # whoever writes statements out asks for it
-        match copied:
-            case ast.Assert():
-                copied.msg = None
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Module():
-                copied.body = [line for line in copied.body if not python_code.is_string(line)] or [ast.Pass()]
+        if isinstance(copied, ast.Assert):
+            copied.msg = None
+        if id(node) in self._documented and isinstance(copied, ast.Module | ast.ClassDef | Function):
+            copied.body = copied.body[python_code.is_string(copied.body[0]) :] or [ast.Pass()]
         return copied
 
     def _copied(self, value: object) -> object:
@@ -198,10 +199,12 @@ class _Blinding:
         return list(map(self._copied, value)) if isinstance(value, list) else value
 
 
-def _without(tree: ast.Module, swaps: Mapping[int, ast.expr]) -> str:
-    """The tree's text with these nodes swapped; empty where that cannot be done."""
+def _without(found: Examined, swaps: Mapping[int, ast.expr]) -> str:
+    """The text of a file of tests with these nodes swapped; empty where that cannot be done."""
+    classes = (node for node in found.tree.body if isinstance(node, ast.ClassDef))
+    documented = () if found.reads_documentation else (found.tree, *classes, *(test.node for test in found.tests))
     try:
-        return ast.unparse(_Blinding(swaps).visit(tree))
+        return ast.unparse(_Blinding(swaps, frozenset(map(id, documented))).visit(found.tree))
     except (RecursionError, ValueError):
         return ""
 

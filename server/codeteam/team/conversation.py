@@ -21,6 +21,7 @@ from codeteam.domain.errors import CodeteamError, OutOfBudget
 from codeteam.domain.events import Drafted, Planned, Replied, SentBack, StepFinished, StepStarted, TestsWritten
 from codeteam.domain.evidence import Gate, RunResult, Usage
 from codeteam.domain.findings import Finding
+from codeteam.domain.settings import Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.models.catalog import Model
@@ -30,6 +31,7 @@ from codeteam.team.bench import Bench, Verdict
 from codeteam.team.budget import Budget
 from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
 from codeteam.team.gates import judge
+from codeteam.team.pipeline import dependency_finding
 from codeteam.team.replies import MalformedReply, ReviewReply
 from codeteam.team.roles import cost, voice
 
@@ -79,6 +81,8 @@ class _Talk:
         self.review: ReviewReply | None = None
         self.tests: Tests | None = None
         self.done = False
+        self.exhausted = False
+        """As many drafts were made as may be, and the last is not right."""
         self._since = time.monotonic()
         """When the speaker was given the word."""
         self._models = models
@@ -109,7 +113,9 @@ class _Talk:
         await self._judged()
         if self.done:
             return None
-        return Gate("iterations", False, f"the limit of {MOST_ROUNDS} rounds is reached")
+        most = self.bench.task.settings.max_iterations
+        limit = f"{most} iterations" if self.exhausted else f"{MOST_ROUNDS} rounds"
+        return Gate("iterations", False, f"the limit of {limit} is reached")
 
     def _team(self) -> SelectorGroupChat:
         agents = [
@@ -125,7 +131,8 @@ class _Talk:
         return SelectorGroupChat(
             [agents[0], agents[1], _ExecutorAgent(self), agents[2], agents[3]],
             model_client=self._voices["selector"],
-            termination_condition=MaxMessageTermination(MOST_ROUNDS) | FunctionalTermination(lambda _: self.done),
+            termination_condition=MaxMessageTermination(MOST_ROUNDS)
+            | FunctionalTermination(lambda _: self.done or self.exhausted),
             allow_repeated_speaker=True,
             emit_team_events=True,  # who is given the word
         )
@@ -157,9 +164,18 @@ class _Talk:
         model = self._models[role]
         self.bench.record(Replied(role, iteration, model.spec, text, cost(usage, model.traits), seconds, prompt))
         try:
-            self._read(role, text)
+            self._keep(self._read(role, text))
         except (MalformedReply, splice.OutOfScope) as error:
             self.bench.record(SentBack(iteration, Feedback("scope", str(error), "")))
+
+    def complaint(self, role: str, text: str) -> str:
+        """What is wrong with the form of a reply, for who wrote it; empty when it can be read."""
+        try:
+            self._read(role, text)
+        except (MalformedReply, splice.OutOfScope) as error:
+            self.bench.record(SentBack(self.draft.iteration if self.draft else 0, Feedback("scope", str(error), "")))
+            return f"Your answer cannot be used: {error} Answer again, complete."
+        return ""
 
     def _count(self, budget: Budget) -> None:
         """Spend what the speakers used since the last look."""
@@ -177,23 +193,33 @@ class _Talk:
                 budget.spend(cost(fresh, model.traits))
                 self._spent[role] = now
 
-    def _read(self, role: str, text: str) -> None:
+    def _read(self, role: str, text: str) -> Plan | Draft | ReviewReply | Tests:
         task = self.bench.task
+        plan = self.plan or default_plan(task)
         if role == "architect":
-            self.plan = self.bench.plan = read_plan(task, text)
-            self.bench.plans += 1
-            self.bench.record(Planned(self.plan, self.bench.plans))
-        elif role == "developer":
-            plan = self.plan or default_plan(task)
-            files = splice.drafted_files(task, plan, replies.fences(text), shown=visible.seen(task))
-            self.draft = Draft(self.draft.iteration + 1 if self.draft else 1, files)
-            self.review = None
-            self.bench.record(Drafted(self.draft))
-        elif role == "reviewer":
-            self.review = replies.metadata(text, ReviewReply)
-        elif role == "tester":
-            self.tests = Tests(splice.tester_files(task, self.plan or default_plan(task), replies.fences(text)))
-            self.bench.record(TestsWritten(self.tests))
+            return read_plan(task, text)
+        if role == "reviewer":
+            return replies.metadata(text, ReviewReply)
+        if role == "tester":
+            return Tests(splice.tester_files(task, plan, replies.fences(text)))
+        files = splice.drafted_files(task, plan, replies.fences(text), shown=visible.seen(task))
+        return Draft(self.draft.iteration + 1 if self.draft else 1, files)
+
+    def _keep(self, said: Plan | Draft | ReviewReply | Tests) -> None:
+        match said:
+            case Plan():
+                self.plan = self.bench.plan = said
+                self.bench.plans += 1
+                self.bench.record(Planned(said, self.bench.plans))
+            case Draft():
+                self.draft, self.review = said, None
+                self.bench.keep(Verdict(said, ()))  # whatever ends the talk, it is not lost
+                self.bench.record(Drafted(said))
+            case ReviewReply():
+                self.review = said
+            case Tests():
+                self.tests = said
+                self.bench.record(TestsWritten(said))
 
     async def report(self) -> str:
         """What the executor says: how the latest draft does, in all that can be run by now."""
@@ -201,27 +227,35 @@ class _Talk:
             return "There is no code to run yet."
         if self.plan and self.plan.dependencies:
             problems = await self.bench.executor.session.prepare(self.plan.dependencies)
+            self.bench.dependency_findings = tuple(dependency_finding(self.plan, problem) for problem in problems)
             if problems:
-                return "; ".join(f"{problem.requirement}: {problem.message}" for problem in problems)
+                return self._not_yet("; ".join(f"{item.requirement}: {item.message}" for item in problems))
         run = await self.bench.executor.run(self.draft.iteration, self.draft.files)
         if why := missing.cause(self.bench.task, run):
             await self._judged()
             self.done = True  # no draft can help
             return why
         if not run.ok:
-            return f"The code does not run.\n\n{run.stderr[-2000:]}"
-        if self.review is None:
+            return self._not_yet(f"The code does not run.\n\n{run.stderr[-2000:]}")
+        self.bench.keep(Verdict(self.draft, (Gate("run", True, self.bench.executor.how_it_runs),)))
+        asked = self.bench.task.settings.asked_quality
+        if self.review is None and asked >= Quality.REVIEWED:
             return "The code runs."
-        if self.tests is None:
+        if self.tests is None and asked >= Quality.TESTED:
             return "The code runs; there are no tests yet."
         found = await self._judged()
-        asked = self.bench.task.settings.asked_quality
         if found is None or found.feedback is not None:
-            return found.feedback.text if found and found.feedback else "The tests ran."
+            return self._not_yet(found.feedback.text if found and found.feedback else "The tests ran.")
         if found.quality is None or found.quality < asked:
-            return "; ".join(f"{gate.name}: {gate.detail}" for gate in found.gates if not gate.passed)
+            return self._not_yet("; ".join(f"{gate.name}: {gate.detail}" for gate in found.gates if not gate.passed))
         self.done = True
         return "Everything passes. The work is done."
+
+    def _not_yet(self, said: str) -> str:
+        """What is wrong with the draft, which was the last where no more may be made."""
+        drafts = self.draft.iteration if self.draft else 0
+        self.exhausted = drafts >= self.bench.task.settings.max_iterations
+        return said
 
     async def _judged(self) -> Verdict | None:
         """The pipeline's gates on the latest draft, with what was said in the place of new calls."""
@@ -280,12 +314,24 @@ class _Speaker(AssistantAgent):
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
+        said: Sequence[BaseChatMessage] = messages
         try:
-            async for message in super().on_messages_stream(messages, cancellation_token):
-                yield message
+            for last in (False, True):
+                problem = ""
+                async for message in super().on_messages_stream(said, cancellation_token):
+                    if not last and isinstance(message, Response) and (problem := self._complaint(message)):
+                        said = [TextMessage(content=problem, source="user")]  # its author is told once
+                    else:
+                        yield message
+                if not problem:
+                    return
         except CodeteamError as error:
             self._talk.trouble = self._talk.trouble or error
             raise
+
+    def _complaint(self, response: Response) -> str:
+        said = response.chat_message
+        return self._talk.complaint(self.name, said.content) if isinstance(said, TextMessage) else ""
 
 
 class _ExecutorAgent(BaseChatAgent):

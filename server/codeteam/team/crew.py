@@ -215,7 +215,8 @@ def verdict(reply: ReviewReply, found: Sequence[Finding], static: Sequence[Findi
     errors = [finding for finding in static if finding.severity is Severity.ERROR]
     located_errors = [finding for finding in found if finding.severity is Severity.ERROR]
     rejected = counts and (bool(located_errors) or (not reply.approved and bool(found or reply.comment)))
-    return Review(not errors and not rejected, checks.worst(static, found), reply.comment[:1000], counts)
+    objected = counts and not reply.approved and not rejected
+    return Review(not errors and not rejected, checks.worst(static, found), reply.comment[:1000], counts, objected)
 
 
 def read_plan(task: Task, text: str) -> Plan:

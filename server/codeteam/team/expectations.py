@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _TRANSPARENT = (
     "closing", "nullcontext", "catch_warnings", "localcontext", "connect", "chdir",
 )  # fmt: skip
 """Context managers that let a failing assertion through; of others it is not known."""
+_READS = re.compile(r"__doc__|getdoc|doctest")
 _COMPARES = (ast.Compare, ast.Call)
 _RAISING = ("raises", "assertRaises")
 
@@ -58,6 +60,8 @@ class Examined:
     """Empty where the file is not Python."""
     tests: tuple[Test, ...]
     """The tests in their order, but for those that are known to fail; their nodes are the tree's."""
+    reads_documentation: bool
+    """It may ask for a docstring of its own."""
 
 
 @python_code.remembered
@@ -65,7 +69,7 @@ def examined(text: str) -> Examined:
     tree = python_code.tree_of(text) or ast.Module([], [])
     names = python_code.names_of_tests(text)
     found = (node for node in _functions(tree.body) if node.name in names and not _fails(node))
-    return Examined(tree, tuple(map(_test, found)))
+    return Examined(tree, tuple(map(_test, found)), bool(_READS.search(text)))
 
 
 def is_literal(node: ast.expr) -> bool:

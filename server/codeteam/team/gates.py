@@ -152,6 +152,8 @@ def _review_detail(review: Review, errors: bool) -> str:
     if not review.verdict_counts:
         word = "static checks failed" if errors else "static checks are clean"
         return f"{word}; this model is too weak for its verdict to count"
+    if review.objected:
+        return "the reviewer said no without anything to act on; static checks are clean"
     if review.approved:
         return "the reviewer approved, static checks are clean"
     return "static checks failed" if errors else review.comment or tally(review.findings)

@@ -99,7 +99,7 @@ async def _proposal(
                 raise
             stopped = bench.out_of_budget(budget.overdue())
         except (ModelUnavailable, UnreadableReply) as error:
-            if not _changes(bench):
+            if not _changes(bench) and not _found(bench):
                 raise
             # A draft was worked for and paid for: it is proposed, below the quality asked for, with what it passed.
             stopped = Gate("model", False, str(error))
@@ -254,6 +254,11 @@ def _changes(bench: Bench) -> tuple[FileChange, ...]:
     files = (*drafted, *(best.tests.files if best.tests else ()))
     changes = (FileChange(file.path, file.text, before_text(task, file.path) is None) for file in files)
     return tuple(change for change in changes if change.text != before_text(task, change.path))
+
+
+def _found(bench: Bench) -> bool:
+    """Whether a review found something before its reviewer was lost."""
+    return bench.task.intent is Intent.REVIEW and bench.best is not None and bool(bench.best.findings)
 
 
 def _summary(bench: Bench, files: tuple[FileChange, ...]) -> str:

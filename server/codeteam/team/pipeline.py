@@ -118,11 +118,11 @@ async def _dependencies(bench: Bench) -> None:
             bad = {package_name(problem.requirement) for problem in missing}
             left = tuple(line for line in plan.dependencies if package_name(line) not in bad)
             bench.plan = replace(plan, dependencies=left if len(left) < len(plan.dependencies) else ())
-            findings += [_dependency_finding(plan, problem) for problem in missing]
+            findings += [dependency_finding(plan, problem) for problem in missing]
             bench.record(Noted(_said(missing)))
         problems = await _prepare(bench, bench.plan)
     if doubts := bench.executor.session.doubts:
-        findings += [_dependency_finding(bench.plan, problem) for problem in doubts]
+        findings += [dependency_finding(bench.plan, problem) for problem in doubts]
         bench.record(Noted(_said(doubts)))
     bench.dependency_findings = tuple(findings[: checks.MOST_FINDINGS])
 
@@ -145,7 +145,8 @@ def _said(problems: Sequence[DependencyProblem]) -> str:
     return " ".join(parts)
 
 
-def _dependency_finding(plan: Plan, problem: DependencyProblem) -> Finding:
+def dependency_finding(plan: Plan, problem: DependencyProblem) -> Finding:
+    """A package of the plan that cannot be had, or may not be the one that is meant."""
     path, line = plan.files[0].path, problem.requirement
     rule, severity, message = (
         ("dependency/mistaken", Severity.WARNING, f"Is {line} the package that is meant? {problem.message}")
@@ -176,6 +177,7 @@ async def _review(bench: Bench) -> None:
     with bench.step("executor", 1, f"running {bench.executor.checks.names}") as said:
         static = await bench.executor.checks.run(1, document, everything=True)
         said.append(tally(static) if static else "clean")
+    bench.best = Verdict(Draft(1, ()), (), findings=checks.worst(static, ()))  # if the reviewer is lost
     with bench.step("reviewer", 1, "reviewing") as said:
         review = await bench.team.review(1, None, document, None, static)
         bench.record(Reviewed(1, review))

@@ -12,7 +12,7 @@ from codeteam.sandbox.interface import Sandbox
 
 SPARES = 1
 """Containers that a worker starts ahead: it runs one job at a time, and a job has one at a time."""
-_OF_A_SANDBOX = ("sandbox", "sandbox_image", "sandbox_memory", "sandbox_budget", "package_age")
+_OF_A_SANDBOX = ("sandbox", "sandbox_image", "sandbox_runtime", "sandbox_memory", "sandbox_budget", "package_age")
 """Settings that a sandbox is made with."""
 
 

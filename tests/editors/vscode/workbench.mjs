@@ -338,7 +338,8 @@ export class Workbench {
 
   /** Keeps what tells why a test failed. */
   async keepEvidence(name) {
-    const folder = join(PICTURES, 'failed', name.replace(/[^\w]+/g, '-').slice(0, 80));
+    let folder = join(PICTURES, 'failed', name.replace(/[^\w]+/g, '-').slice(0, 80));
+    while (existsSync(folder)) folder += '-again';
     mkdirSync(folder, { recursive: true });
     if (this.page) await this.page.screenshot({ path: join(folder, 'window.png') }).catch(() => undefined);
     if (this.console) writeFileSync(join(folder, 'console.log'), this.console.join('\n'));
