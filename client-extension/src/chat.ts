@@ -89,7 +89,7 @@ export function explained(error: unknown, token?: vscode.CancellationToken): Ref
   if (code === vscode.LanguageModelError.NoPermissions.name) {
     return refusal(
       'consent',
-      'Codeteam may not use the editor’s model: you have not allowed it. Run it again and choose Allow, or see “Manage Language Model Access” in the accounts menu.'
+      'Codeteam may not use the editor’s model: you have not allowed it. “Manage Language Model Access” in the accounts menu changes that.'
     );
   }
   if (code === vscode.LanguageModelError.NotFound.name) return refusal('not_found', `The editor's model is gone: ${said} Choose another.`);
