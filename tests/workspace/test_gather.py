@@ -415,10 +415,13 @@ def test_dependencies_are_plain_names_and_versions(tmp_path: Path) -> None:
             """,
             "requirements.txt": (
                 "# comment\nrequests==2.32.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\nFastAPI<1  # twice\n"
-                "-r other.txt\n--index-url https://evil.example/\n-e .\n./local\nhttps://evil.example/y.whl\n"
+                "-r needed/base.txt\n--requirement=../outside.txt\n-r /etc/passwd\n"
+                "--index-url https://evil.example/\n-e .\n./local\nhttps://evil.example/y.whl\n"
                 "flask ; os_name=='nt'\n"
             ),
             "requirements-dev.txt": "pytest~=8.0\r\n",
+            "needed/base.txt": "from-base\n-r ../requirements.txt\n-r common.txt\n",
+            "needed/common.txt": "from-common>=1\n",
             "sub/requirements.txt": "not-ours\n",
         },
     )
@@ -436,6 +439,8 @@ def test_dependencies_are_plain_names_and_versions(tmp_path: Path) -> None:
         "requests==2.32.0",
         "flask; os_name=='nt'",
         "pytest~=8.0",
+        "from-base",
+        "from-common>=1",
     }
     assert all(Requirement(line).url is None for line in lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from codeteam.domain.languages import Tongue, is_test, tongue_of
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.reading import is_plain
 
+_MOST_FILES = 20
+"""Files of requirements that are read."""
 _REQUIREMENTS = 200
 _LIMIT = 512 * 1024
 _TEST_FOLDERS = ("tests", "test")
@@ -152,12 +155,24 @@ def _declared(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[st
     if isinstance(poetry, Mapping):
         for name, wanted in poetry.items():
             yield from _from_poetry(str(name), wanted)
+    read: set[str] = set()
     for path in listing:
         pure = PurePosixPath(path)
         if "/" not in path and pure.name.startswith("requirements") and pure.suffix == ".txt":
-            text = (folder.text(path, _LIMIT) or "").replace("\\\r\n", " ").replace("\\\n", " ")
-            for line in text.splitlines():
-                yield re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0]
+            yield from _required(folder, path, read)
+
+
+def _required(folder: Folder, path: str, read: set[str]) -> Iterator[str]:
+    """Lines of a requirements file, and of those that it includes; each is read once."""
+    if path in read or len(read) >= _MOST_FILES or not is_plain(path):
+        return
+    read.add(path)
+    text = (folder.text(path, _LIMIT) or "").replace("\\\r\n", " ").replace("\\\n", " ")
+    for line in text.splitlines():
+        if included := re.match(r"\s*(?:-r|--requirement)[\s=]\s*(\S+)", line):
+            yield from _required(folder, posixpath.normpath(PurePosixPath(path).parent / included[1]), read)
+        else:
+            yield re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0]
 
 
 def _normal(name: str) -> str:
