@@ -43,7 +43,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     # stays: to look for garbage in it as often as usual is a tenth of the start, never to look ten megabytes.
     usual = gc.get_threshold()
     gc.set_threshold(2000, *usual[1:])
-    for name in [argv[0]] if argv and argv[0] in COMMANDS else COMMANDS:
+    wanted = [argv[0]] if argv and argv[0] in COMMANDS else [] if [*argv] == ["--version"] else COMMANDS
+    for name in wanted:
         importlib.import_module(f"codeteam.cli.{name}").add_parser(subparsers)
     gc.set_threshold(*usual)
     return parser
