@@ -47,7 +47,7 @@ from codeteam.sandbox.interface import (
     Sandbox,
     Session,
 )
-from codeteam.team import expectations, python_code
+from codeteam.team import expectations, python_code, replies
 from codeteam.team.job import run_job
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -262,7 +262,7 @@ async def measure(order: Order, jobs: int) -> Measured:
 
 def _forget() -> None:
     """What was worked out of the texts of the job before, which are the same: every job works for itself."""
-    for remembered in (*vars(python_code).values(), *vars(expectations).values()):
+    for remembered in (*vars(python_code).values(), *vars(expectations).values(), replies.fences):
         if hasattr(remembered, "cache_clear"):
             remembered.cache_clear()
 

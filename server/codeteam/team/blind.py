@@ -84,6 +84,8 @@ class Blind:
     """What each check expects, in each row of its table; most have one."""
     owners: Mapping[int, str]
     """The test of each check, by its name."""
+    paths: tuple[str, ...]
+    """Of the files that have tests."""
 
 
 def blinded(tests: Iterable[SourceFile]) -> Blind:
@@ -91,7 +93,9 @@ def blinded(tests: Iterable[SourceFile]) -> Blind:
     wanted: dict[int, tuple[object, ...]] = {}
     owners: dict[int, str] = {}
     files: list[SourceFile] = []
+    named: dict[str, frozenset[str]] = {}
     for file in tests:
+        named[file.path] = python_code.names_of_tests(file.text)
         swaps: dict[int, ast.expr] = {}
         checks: dict[int, tuple[Test, Check]] = {}
         found = examined(file.text if is_test(file.path) else "")
@@ -104,7 +108,8 @@ def blinded(tests: Iterable[SourceFile]) -> Blind:
         if text:
             wanted |= {number: tuple(map(ast.literal_eval, check.cells)) for number, (_, check) in checks.items()}
             owners |= {number: test.node.name for number, (test, _) in checks.items()}
-    return Blind((*files, _recorder()), wanted, owners)
+    paths = tuple(file.path for file in files if named[file.path])
+    return Blind((*files, _recorder()), wanted, owners, paths)
 
 
 def blinded_examples(examples: Sequence[Example], text_of: Callable[[tuple[Example, ...]], SourceFile]) -> Blind:
@@ -114,10 +119,12 @@ def blinded_examples(examples: Sequence[Example], text_of: Callable[[tuple[Examp
         replace(example, text="", kind="blind", expected=str(number)) if number in equal else example
         for number, example in enumerate(examples, 1)
     )
+    file = text_of(shown)
     return Blind(
-        (text_of(shown), _recorder()),
+        (file, _recorder()),
         {number: (ast.literal_eval(examples[number - 1].expected),) for number in equal},
         {number: f"test_example_{number}" for number in equal},
+        (file.path,),
     )
 
 

@@ -56,6 +56,7 @@ _ASKED = {
 }
 
 
+@cache
 def packaged_prompt(role: str) -> str:
     """The prompt file that ships for a role."""
     return (resources.files("codeteam.team") / "prompts" / f"{role}.md").read_text("utf-8")

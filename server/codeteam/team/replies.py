@@ -12,6 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
@@ -73,6 +74,7 @@ class Fence:
     """The inside, `\\n` line ends, ending with one when not empty."""
 
 
+@lru_cache(maxsize=4)  # a reply is asked for its files more than once
 def fences(reply: str) -> tuple[Fence, ...]:
     """Every fenced block of a reply, in order.
 

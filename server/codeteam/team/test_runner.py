@@ -119,9 +119,8 @@ class TestRunner:
         own = frozenset(name for file in wrong for name in python_code.names_of_tests(file.text))
         doubtful = own
         if blind.wanted:
-            paths = [file.path for file in blind.files if python_code.names_of_tests(file.text)]
             for _ in range(2):  # a busy machine, perhaps; what it is twice, it is
-                outcome = await self._ran(iteration, files, blind.files, paths, "blind", (GOT,))
+                outcome = await self._ran(iteration, files, blind.files, blind.paths, "blind", (GOT,))
                 if not (outcome.run.timed_out or outcome.run.out_of_memory):
                     break
             open_, problem = judged(blind, report, outcome.files.get(GOT))
