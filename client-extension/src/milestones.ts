@@ -1,4 +1,4 @@
-// What the walkthrough ticks once it has happened, in whatever window.
+// What the walkthrough ticks once it has happened; other windows know it when they are opened.
 
 import type * as vscode from 'vscode';
 import type { Jobs } from './jobs';

@@ -13,6 +13,7 @@ from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.questions import Answer, Declined, Given, Key, Question, Secret, Why
 from codeteam.models.asked_keys import AskedKeys
 from codeteam.models.catalog import Models
+from codeteam.models.endpoints import endpoint_of
 from codeteam.models.steady import Patience
 from codeteam.team.roles import ask
 from tests.models.endpoint import Endpoint, anthropic_reply, error, reply
@@ -141,6 +142,18 @@ async def test_a_reply_that_says_the_key_is_kept_without_it(tmp_path: Path) -> N
     ):
         answer = await ask(await models.open("openai/gpt-4.1"), "developer", "", [("user", "x")])
     assert answer.text == "Your key is [key]."
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://[::1]:8000/v1", "http://[::1]:8000"),
+        ("http://[::1:8000]/v1", "http://[::1:8000]"),
+        ("https://user:word@models.example/v1", "https://models.example"),
+    ],
+)
+def test_each_server_has_an_address_of_its_own(url: str, address: str) -> None:
+    assert endpoint_of("compatible", "m", base_url=url, environ={}).provider.address == address
 
 
 async def test_a_key_is_forgotten_with_its_job(tmp_path: Path) -> None:

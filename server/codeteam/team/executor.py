@@ -13,9 +13,9 @@ from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.program import Program
 from codeteam.team import node_examples, python_code
 from codeteam.team.examples import Examples, read_examples
+from codeteam.team.runner import TestRunner
 from codeteam.team.session import JobSession
 from codeteam.team.static_checks import StaticChecks
-from codeteam.team.test_runner import TestRunner
 
 _RUNNER = "codeteam_run.py"
 _RAN = ".codeteam/ran"
