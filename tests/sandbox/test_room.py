@@ -95,11 +95,11 @@ async def test_what_others_wait_for_counts_and_does_not_wait(tmp_path: Path) -> 
 
 
 async def test_engines_are_apart_and_sandboxes_are_not(tmp_path: Path) -> None:
-    rooms = [Room(tmp_path, owner=ME, budget=GIB) for _ in range(2)]
+    rooms = [Room(tmp_path, owner=ME, budget=GIB) for _ in range(3)]
     async with AsyncExitStack() as stack:
         assert await entered(rooms[0], stack, GIB)
         assert not await entered(rooms[1], stack, GIB)
-        assert await entered(rooms[1], stack, GIB, Machine("4567", 2, 8 * GIB))
+        assert await entered(rooms[2], stack, GIB, Machine("4567", 2, 8 * GIB))
 
 
 async def test_whoever_asks_first_enters_first(tmp_path: Path) -> None:
@@ -113,6 +113,29 @@ async def test_whoever_asks_first_enters_first(tmp_path: Path) -> None:
 
     await asyncio.gather(*(visit(number) for number in range(100)))
     assert order == list(range(100))
+    assert json.loads((tmp_path / "0123.json").read_bytes()) == []
+
+
+async def test_whoever_gives_up_is_passed_over(tmp_path: Path) -> None:
+    room = Room(tmp_path, owner=ME, budget=GIB)
+    inside, leave = asyncio.Event(), asyncio.Event()
+    entered: list[int] = []
+
+    async def visit(number: int) -> None:
+        async with room.place(MACHINE, GIB):
+            entered.append(number)
+            inside.set()
+            await leave.wait()
+
+    visits = [asyncio.create_task(visit(number)) for number in range(6)]
+    await inside.wait()
+    for number in (1, 3):  # the one that looks, and one behind it
+        visits[number].cancel()
+    leave.set()
+    visits[4].cancel()  # about to enter, perhaps
+    ended = await asyncio.wait_for(asyncio.gather(*visits, return_exceptions=True), 5)
+    assert entered == [0, 2, 5]
+    assert [isinstance(end, asyncio.CancelledError) for end in ended] == [False, True, False, True, True, False]
     assert json.loads((tmp_path / "0123.json").read_bytes()) == []
 
 

@@ -204,6 +204,25 @@ async def test_one_whose_job_is_over_is_empty(docker_ready: Path, engine: Engine
         await sandbox.aclose()
 
 
+@pytest.mark.parametrize("count", [1, 2000])
+async def test_one_in_which_hardly_anything_lies_is_left_as_it_is(
+    docker_ready: Path, engine: Engine, count: int
+) -> None:
+    """To ask it costs more than a few files; many count though nothing is in them."""
+    leave = f"for number in range({count}): open(f'/tmp/left{{number}}', 'w').close()"
+    async with stocked(docker_ready, engine, spares=0, hold=600) as sandbox, sandbox.open():
+        other = await running(engine)
+        async with sandbox.open() as session:
+            assert (await python(session, leave)).run.ok
+            (mine,) = await running(engine) - other
+
+        def look(api: Any) -> bytes:
+            return bytes(api.exec_start(api.exec_create(mine, LISTING)["Id"]))
+
+        assert (b"left0" in await engine.call(look)) == (count == 1)
+        await sandbox.aclose()
+
+
 async def test_one_whose_job_is_over_goes(docker_ready: Path, engine: Engine) -> None:
     """When no job is at work, and also when another stays for long."""
     async with stocked(docker_ready, engine, spares=0) as sandbox:
@@ -221,7 +240,8 @@ async def test_one_whose_job_is_over_goes(docker_ready: Path, engine: Engine) ->
 async def test_one_that_cannot_be_emptied_ends_at_once(docker_ready: Path, engine: Engine) -> None:
     async with stocked(docker_ready, engine, spares=0) as sandbox, sandbox.open():
         other = await running(engine)
-        async with sandbox.open():
+        async with sandbox.open() as session:
+            assert (await python(session, "open('large', 'wb').write(bytes(10_000_000))")).run.ok
             (mine,) = await running(engine) - other
             await engine.call(lambda api: api.pause(mine))
         assert await running(engine) == other

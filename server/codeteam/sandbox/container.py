@@ -135,7 +135,7 @@ class Container:
         try:
             return await self.attendant.greeting()
         except ProtocolError as error:
-            said = bytes(self._line.complaints).decode("utf-8", "replace").strip().splitlines()
+            said = self._line.complaints.decode("utf-8", "replace").strip().splitlines()
             reason = said[-1] if said else str(error)
             raise SandboxUnavailable(
                 f"The sandbox did not start: {reason[:300]}",

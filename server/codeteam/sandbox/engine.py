@@ -26,7 +26,7 @@ from docker.context.config import get_current_context_name
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import abilities, mending
 from codeteam.sandbox.abilities import Abilities
-from codeteam.sandbox.line import Line, in_thread
+from codeteam.sandbox.line import Line, attached, in_thread
 from codeteam.sandbox.mending import Platform, this_platform
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ class Engine:
         self._api: docker.APIClient | None = None
         self._opening = threading.Lock()
         self._facts: dict[str, Any] = {}
+        self._abilities: dict[str | None, Abilities] = {}
         self._asking = asyncio.Lock()
 
     async def call(self, work: Callable[[Any], T]) -> T:
@@ -86,7 +87,7 @@ class Engine:
         """
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         opened = await self.call(lambda api: api.attach_socket(container, params=params))
-        return Line(opened)
+        return attached(opened)
 
     async def machine(self) -> Machine:
         """The engine's machine; it refuses containers that ask for more processors than it has.
@@ -108,7 +109,10 @@ class Engine:
         Raises:
             SandboxUnavailable: as `call`.
         """
-        return abilities.of(await self._described(), runtime)
+        facts = await self._described()
+        if runtime not in self._abilities:
+            self._abilities[runtime] = abilities.of(facts, runtime)
+        return self._abilities[runtime]
 
     async def _described(self) -> Mapping[str, Any]:
         """What it says of itself, asked once."""

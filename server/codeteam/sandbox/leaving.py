@@ -1,4 +1,4 @@
-"""Containers whose job is over: emptied at once, ended one at a time when no job waits for the engine."""
+"""Containers whose job is over: lightened at once, ended one at a time when no job waits for the engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HOLD = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Emptied:
-    """A container in which nothing runs and nothing lies."""
+class Lightened:
+    """A container in which nothing runs and hardly anything lies."""
 
     body: Body
     give_back: Callable[[], Awaitable[None]]
@@ -38,7 +38,7 @@ class Leaving:
         self._engine = engine
         self._room = room
         self._hold = hold
-        self._waiting: deque[Emptied] = deque()
+        self._waiting: deque[Lightened] = deque()
         self._at_work = 0
         self._calm = asyncio.Event()
         self._calm.set()
@@ -60,7 +60,7 @@ class Leaving:
     async def take(self, attendant: Attendant | None, ticket: str) -> None:
         """See to the end of a container that has room by this ticket.
 
-        It ends now if it cannot be emptied, or there is no room for one more spare. This goes on when the caller is
+        It ends now if it cannot be lightened, or there is no room for one more spare. This goes on when the caller is
         cancelled.
         """
         if attendant is not None:
@@ -71,13 +71,13 @@ class Leaving:
         self._closed = True
         waiting, self._waiting = tuple(self._waiting), deque()
         self._calm.set()
-        await asyncio.gather(*(emptied.end() for emptied in waiting))
+        await asyncio.gather(*(lightened.end() for lightened in waiting))
         if self._ending is not None:
             await asyncio.wait([self._ending])
 
     async def _take(self, attendant: Attendant, ticket: str) -> None:
         machine = await self._engine.machine()
-        smaller = await self._room.shrink(machine, ticket) if await attendant.empty() else None
+        smaller = await self._room.shrink(machine, ticket) if await attendant.lighten() else None
         if smaller is None:
             await attendant.body.destroy()
             return
@@ -85,11 +85,11 @@ class Leaving:
         async def give_back() -> None:
             await self._room.give_back(machine, smaller)
 
-        emptied = Emptied(attendant.body, give_back, asyncio.get_running_loop().time() + self._hold)
+        lightened = Lightened(attendant.body, give_back, asyncio.get_running_loop().time() + self._hold)
         if self._closed:
-            await emptied.end()
+            await lightened.end()
             return
-        self._waiting.append(emptied)
+        self._waiting.append(lightened)
         if self._ending is None or self._ending.done():
             self._ending = asyncio.create_task(self._end_all())
 

@@ -128,6 +128,11 @@ class Reading:
             return "files in the work folder had used up the memory"
         return "a program had slowed it down" if self._exit is not None and self._exit.slowed else ""
 
+    @property
+    def kept(self) -> int | None:
+        """Bytes of memory that files take in this sandbox now; None where that is not known."""
+        return None if self._exit is None else self._exit.kept
+
     def take(self, kind: bytes, payload: bytes) -> None:
         """Raises ProtocolError on what the supervisor would not say here."""
         if self.done:
@@ -224,6 +229,8 @@ class _Exit:
     """Memory ran out over what lies in the work folder: the next run would fare no better."""
     slowed: bool = False
     """A program changed how the supervisor, and so whatever it starts, is served by the processors."""
+    kept: int | None = None
+    """Bytes of memory that files take, of whichever run; None where nobody counts them."""
 
     @classmethod
     def parse(cls, payload: bytes) -> _Exit:
@@ -235,6 +242,8 @@ class _Exit:
         seconds = type(end.seconds) in (int, float) and 0 <= end.seconds <= LONGEST + 3600
         if type(end.code) is not int or not -128 <= end.code <= 255 or not seconds:
             raise ProtocolError("not an exit code, or no time")
+        if end.kept is not None and (type(end.kept) is not int or end.kept < 0):
+            raise ProtocolError("not a size")
         if not all(isinstance(flag, bool) for flag in flags):
             raise ProtocolError("not an end")
         return end

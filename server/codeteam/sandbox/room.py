@@ -1,9 +1,9 @@
 """Room on the engine's machine, shared by all of a user's sandboxes: who does not find any waits.
 
 Containers in use count with all the memory that they may take, so that programs at work together never need more than
-the machine gives; spare containers, and emptied ones, in which nothing runs, count with what they hold. Which there
-are stands in a file that every Codeteam process on the machine reads and writes; what a dead process wrote there does
-not count.
+the machine gives; spare containers, and those whose job is over, in which nothing runs, count with what they hold.
+Which there are stands in a file that every Codeteam process on the machine reads and writes; what a dead process wrote
+there does not count.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextlib
 import json
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ class Entry:
     """Seconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Room that somebody waits for."""
+
+    memory: int
+    """Bytes."""
+    ticket: asyncio.Future[str]
+
+
 class Room:
     """Hands out room to this process's sandbox, in the order in which it is asked for."""
 
@@ -63,10 +73,14 @@ class Room:
         self._budget = budget
         self._tickets: set[str] = set()
         """Those that were not given back."""
+        self._dropped: set[str] = set()
+        """Those that go with the next change."""
         self._known: tuple[bytes, tuple[Entry, ...]] = b"", ()
         """The file as this process saw it last, and what it says: most often nobody else has written since."""
+        self._waiting: deque[_Wanted] = deque()
+        """Those without room as yet, the first first; whatever is changed, who fits then enters with the same write."""
         self._turn = asyncio.Lock()
-        self._given_back = asyncio.Event()
+        """Of the first of them, who looks now and then what other processes gave back."""
 
     @asynccontextmanager
     async def place(self, machine: Machine, memory: int) -> AsyncIterator[str]:
@@ -77,11 +91,7 @@ class Room:
         Raises:
             SandboxUnavailable: the file of entries cannot be written.
         """
-        async with self._turn:
-            while (ticket := await self._enter(machine, memory, spare=False)) is None:
-                self._given_back.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._given_back.wait(), POLL)
+        ticket = await self._wait(machine, memory)
         try:
             yield ticket
         finally:
@@ -119,41 +129,88 @@ class Room:
         with contextlib.suppress(SandboxUnavailable):  # then it counts until this process ends
             async with self._entries(machine) as entries:
                 entries[:] = [entry for entry in entries if entry.ticket != ticket]
-        self._given_back.set()
+
+    def drop(self, ticket: str) -> None:
+        """Give back what a spare container had, with the next change: whoever took it gives back in turn."""
+        if ticket in self._tickets:
+            self._tickets.discard(ticket)
+            self._dropped.add(ticket)
+
+    async def _wait(self, machine: Machine, memory: int) -> str:
+        wanted = _Wanted(memory, asyncio.get_running_loop().create_future())
+        first = not self._waiting
+        self._waiting.append(wanted)
+        try:
+            await asyncio.sleep(0)  # those that come together enter together
+            if first:
+                await self._look(machine)
+            async with self._turn:
+                while not wanted.ticket.done():
+                    await asyncio.wait([wanted.ticket], timeout=POLL)
+                    if not wanted.ticket.done():
+                        await self._look(machine)
+        except BaseException:
+            if wanted.ticket.done():
+                await asyncio.shield(self.give_back(machine, wanted.ticket.result()))
+            else:
+                self._waiting.remove(wanted)
+            raise
+        return wanted.ticket.result()
+
+    async def _look(self, machine: Machine) -> None:
+        """Change nothing, so that whoever fits enters."""
+        async with self._entries(machine):
+            pass
 
     async def _enter(
         self, machine: Machine, memory: int, *, spare: bool, instead: str = "", anyway: bool = False
     ) -> str | None:
         async with self._entries(machine) as entries:
-            alike = [entry for entry in entries if entry.spare == spare]
-            if not anyway and not self._fits(machine, alike, memory, spare=spare):
+            if not anyway and not self._fits(machine, entries, memory, spare=spare):
                 return None
-            entry = Entry(secrets.token_hex(8), self._owner, memory, spare, time.time())
+            entry = self._entry(memory, spare=spare)
             entries[:] = [*(other for other in entries if other.ticket != instead), entry]
         self._tickets.add(entry.ticket)
-        if instead:
-            self._tickets.discard(instead)
-            self._given_back.set()
+        self._tickets.discard(instead)
         return entry.ticket
 
+    def _entry(self, memory: int, *, spare: bool) -> Entry:
+        return Entry(secrets.token_hex(8), self._owner, memory, spare, time.time())
+
+    def _admit(self, machine: Machine, entries: list[Entry]) -> list[str]:
+        """Enter those who wait, in their order, as far as they fit; their tickets, in that order."""
+        tickets: list[str] = []
+        for wanted in self._waiting:
+            if not self._fits(machine, entries, wanted.memory, spare=False):
+                break
+            entries.append(self._entry(wanted.memory, spare=False))
+            tickets.append(entries[-1].ticket)
+        return tickets
+
     def _fits(self, machine: Machine, entries: list[Entry], memory: int, *, spare: bool) -> bool:
+        alike = [entry for entry in entries if entry.spare == spare]
         budget = self._budget or machine.memory // SHARE
-        wanted = sum(entry.memory for entry in entries) + memory
+        wanted = sum(entry.memory for entry in alike) + memory
         if spare:
             return wanted <= budget // SPARES_SHARE
-        return not entries or (wanted <= budget and len(entries) < EACH_PROCESSOR * machine.processors)
+        return not alike or (wanted <= budget and len(alike) < EACH_PROCESSOR * machine.processors)
 
     @asynccontextmanager
     async def _entries(self, machine: Machine) -> AsyncIterator[list[Entry]]:
-        """All that count, to be changed; the file is as it was, or as it is to be."""
+        """All that count, to be changed, and then whoever fits enters; the file is as it was, or as it is to be."""
         path = self._folder / f"{machine.name}.json"
         try:
             async with locked(path.with_suffix(".lock")):
                 before = self._read(path)
-                entries = self._alive(before)
+                entries = [entry for entry in self._alive(before) if entry.ticket not in self._dropped]
                 yield entries
+                admitted = self._admit(machine, entries)
                 if entries != before:
                     self._known = _written(path, entries), tuple(entries)
+                self._dropped -= {entry.ticket for entry in before}
+                for ticket in admitted:
+                    self._tickets.add(ticket)
+                    self._waiting.popleft().ticket.set_result(ticket)
         except OSError as error:
             raise SandboxUnavailable(
                 f"Room for a sandbox cannot be noted in {self._folder}: {error.strerror}.",

@@ -20,6 +20,8 @@ GRACE = 15.0
 """Seconds after a run's own deadline, in which the supervisor must have answered."""
 GREETING_TIMEOUT = 30.0
 EMPTYING_TIMEOUT = 2.0
+LIGHT = 1024 * 1024
+"""Bytes of files that are not worth the trouble of removing them."""
 MEMORY_RAN_OUT = re.compile(rb"^MemoryError\b", re.MULTILINE)
 
 
@@ -50,6 +52,8 @@ class Attendant:
         self.body = body
         self._frames = Frames()
         self._waiting: deque[tuple[bytes, bytes]] = deque()
+        self._kept: int | None = 0
+        """Bytes of memory that files take there, as far as known."""
 
     async def greeting(self) -> Greeting:
         """Raises ProtocolError when something else answers, or nothing does in time."""
@@ -81,11 +85,16 @@ class Attendant:
         Raises:
             ProtocolError, OSError: the line ended or carries something else.
         """
+        self._kept = None
         while not reading.done:
             reading.take(*await self._next())
+        self._kept = reading.kept
 
-    async def empty(self) -> bool:
-        """Have everything removed that runs left; whether nothing is there now, in memory or running."""
+    async def lighten(self) -> bool:
+        """Have what runs left removed if it is much; whether nothing runs and hardly anything lies there now."""
+        return (self._kept is not None and self._kept <= LIGHT) or await self._empty()
+
+    async def _empty(self) -> bool:
         try:
             async with asyncio.timeout(EMPTYING_TIMEOUT):
                 await self.body.send(frames.make(b"W", b""))

@@ -23,12 +23,8 @@ class Spare:
     """A container in stock."""
 
     container: Container
-    give_back: Callable[[], Awaitable[None]]
-    """Gives back the room that it had as a spare one; whoever takes it has room for it by now."""
-
-    async def end(self) -> None:
-        await self.container.destroy()
-        await self.give_back()
+    ticket: str
+    """For the room that it has as a spare one."""
 
 
 class Spares:
@@ -88,10 +84,10 @@ class Spares:
         try:
             spare = await asyncio.shield(task)
             if spare is not None and spare.container.alive:
-                await spare.give_back()
+                self._room.drop(spare.ticket)  # whoever takes it has room for it by now
                 return spare.container
             if spare is not None:
-                await spare.end()
+                await self._end_spare(spare)
         except asyncio.CancelledError:  # of the caller: nobody else would end it
             self._end([task])
             raise
@@ -105,14 +101,10 @@ class Spares:
         ticket = await self._room.squeeze(machine)
         if ticket is None:
             return None
-
-        async def give_back() -> None:
-            await self._room.give_back(machine, ticket)
-
         try:
-            return Spare(await start(recipe), give_back)
+            return Spare(await start(recipe), ticket)
         except BaseException:
-            await asyncio.shield(give_back())
+            await asyncio.shield(self._room.give_back(machine, ticket))
             raise
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
@@ -128,17 +120,20 @@ class Spares:
     def _end(self, stock: list[asyncio.Task[Spare | None]]) -> None:
         for task in stock:
             task.cancel()
-            ending = asyncio.create_task(_end(task))
+            ending = asyncio.create_task(self._end_task(task))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
+    async def _end_task(self, task: asyncio.Task[Spare | None]) -> None:
+        await asyncio.wait([task])
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            spare = task.result()
+            if spare is not None:
+                await self._end_spare(spare)
 
-async def _end(task: asyncio.Task[Spare | None]) -> None:
-    await asyncio.wait([task])
-    with contextlib.suppress(Exception, asyncio.CancelledError):
-        spare = task.result()
-        if spare is not None:
-            await spare.end()
+    async def _end_spare(self, spare: Spare) -> None:
+        await spare.container.destroy()
+        await self._room.give_back(await self._engine.machine(), spare.ticket)
 
 
 def _kind_of(recipe: Recipe) -> object:

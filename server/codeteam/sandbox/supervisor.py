@@ -38,6 +38,11 @@ HEADER = struct.Struct(">cI")
 NUMBER = struct.Struct(">Q")
 PROOF_SIZE = 16
 CHUNK = 65536
+GATHERED = 0.01
+"""Seconds that output waits at most for more of it, or for the end of a short run, to be sent together."""
+NEVER = float("inf")
+INODE = 1024
+"""Bytes of memory, about, of a file without any."""
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 MAX_VISITED = 50_000
@@ -204,10 +209,18 @@ class Supervisor:
         finally:
             os.close(parent)
 
-    def _kept(self) -> int:
+    def _used(self) -> int:
         """Bytes in the work folder, which are memory in a container."""
-        facts = os.fstatvfs(self._folder)
-        return (facts.f_blocks - facts.f_bfree) * facts.f_frsize if self._init else 0
+        return _bytes(os.fstatvfs(self._folder)) if self._init else 0
+
+    def _kept(self) -> int | None:
+        """Bytes of memory that files take in a container, also those without content; None where nobody counts them."""
+        if not self._scratch:
+            return None
+        systems = [os.fstatvfs(self._folder), *map(os.statvfs, filter(os.path.isdir, self._scratch))]
+        if not all(system.f_files for system in systems):
+            return None
+        return sum(_bytes(system) + (system.f_files - system.f_ffree) * INODE for system in systems)
 
     # -- the run --------------------------------------------------------------------------------------------------
 
@@ -219,20 +232,21 @@ class Supervisor:
         if isinstance(process, OSError):
             code = 127 if isinstance(process, FileNotFoundError) else 126
             said = f"cannot run {request['argv'][0]}: {process.strerror}\n".encode("utf-8", "replace")
-            self._line.send(b"E", said[: request["output"]])
+            out.add(b"E", said[: request["output"]])
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
             _offer_to_oom_killer(process.pid)
-            watch = _Watch(process, stdin, request["output"], self._line)
-            ended = self._wait(watch, began + request["timeout"])
+            watch = _Watch(process, stdin, request["output"], out)
+            ended = self._wait(watch, began + request["timeout"], out)
             result |= {"seconds": time.monotonic() - began, "timed_out": ended is None}
             process.returncode = code = self._kill_everything(process.pid, ended)
             watch.drain()
             oom = _oom_kills() > kills
-            full = oom and self._kept() > request["memory"] // 2
+            full = oom and self._used() > request["memory"] // 2
             result |= {"code": code, "truncated": watch.truncated, "oom": oom, "full": full}
             # What programs start with is what this process has, and nothing that one user may do gives it back.
             result["slowed"] = _pace() != self._pace
+        result["kept"] = self._kept()
         out.add(b"X", json.dumps(result).encode())
 
     def _start(self, request: dict[str, Any], *, with_input: bool) -> subprocess.Popen[bytes] | OSError:
@@ -257,14 +271,16 @@ class Supervisor:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             return error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
 
-    def _wait(self, watch: _Watch, deadline: float) -> int | None:
+    def _wait(self, watch: _Watch, deadline: float, out: _Outbox) -> int | None:
         """The exit code, negative for a signal; None at the deadline. Output is passed on meanwhile."""
         with selectors.DefaultSelector() as selector:
             watch.register(selector)
             selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            while (left := deadline - time.monotonic()) > 0:
-                for key, _ in selector.select(left):
+            while (left := deadline - (now := time.monotonic())) > 0:
+                if now >= out.due:
+                    out.flush()
+                for key, _ in selector.select(min(left, out.due - now)):
                     if key.fd == sys.stdin.fileno():
                         # Nothing is due on stdin during a run: it is the end of file, or an order to stop.
                         self._exit()
@@ -323,11 +339,11 @@ class Supervisor:
 class _Watch:
     """The streams of a running program: fed, read, capped."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, cap: int, line: _Line) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, cap: int, out: _Outbox) -> None:
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018
         self.process = process
         self.truncated = False
-        self._line = line
+        self._out = out
         self._kinds = {process.stdout.fileno(): b"O", process.stderr.fileno(): b"E"}
         self._left = dict.fromkeys(self._kinds, cap)
         self._stdin = memoryview(stdin)
@@ -369,7 +385,7 @@ class _Watch:
         self._left[fd] -= len(kept)
         self.truncated |= len(kept) < len(chunk)
         if kept:
-            self._line.send(self._kinds[fd], kept)
+            self._out.add(self._kinds[fd], kept)
         return chunk
 
     def drain(self) -> None:
@@ -458,6 +474,10 @@ class _Harvest:
                 left -= len(chunk)
                 self._out.add(b"D", chunk)
         return ""
+
+
+def _bytes(system: os.statvfs_result) -> int:
+    return (system.f_blocks - system.f_bfree) * system.f_frsize
 
 
 def _translate(pattern: str) -> str:
@@ -684,13 +704,17 @@ class _Line:
 
 
 class _Outbox:
-    """Frames that are not urgent, sent together, for each one sent wakes the engine and whoever listens."""
+    """Frames that are sent together, for each one sent wakes the engine and whoever listens."""
 
     def __init__(self, line: _Line) -> None:
         self._line = line
         self._frames = bytearray()
+        self.due = NEVER
+        """When what waits has waited long enough, by the monotonic clock."""
 
     def add(self, kind: bytes, payload: bytes) -> None:
+        if not self._frames:
+            self.due = time.monotonic() + GATHERED
         self._frames += self._line.frame(kind, payload)
         if len(self._frames) >= CHUNK:
             self.flush()
@@ -698,6 +722,7 @@ class _Outbox:
     def flush(self) -> None:
         self._line.write(bytes(self._frames))
         self._frames.clear()
+        self.due = NEVER
 
 
 def _receive() -> tuple[bytes, bytes]:
