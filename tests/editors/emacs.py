@@ -21,6 +21,8 @@ from tests.editors.stopping import stop
 
 PAUSE = 1.0
 """Seconds between looks at Emacs: it tells its server of changes once it was idle for half a second, unlooked at."""
+UNCOMPILED = "(setq native-comp-deferred-compilation nil)"
+"""Else each Emacs, whose home is new, makes machine code of all that it loads, in the background."""
 SETTLED = """
 ;; what a test needs to reach Emacs, and nothing that changes what it does
 (require 'eglot)
@@ -50,7 +52,7 @@ class Emacs:
             process, terminal = pty.fork()  # the child's controlling terminal, as Emacs wants one
             if process == 0:
                 os.chdir(shop.root)
-                os.execve(program, ["emacs", "-nw", "-q", "-l", str(config)], shop.environ())
+                os.execve(program, ["emacs", "-nw", "-q", "--eval", UNCOMPILED, "-l", str(config)], shop.environ())
             threading.Thread(target=_keep, args=(terminal, shop.home / "screen"), daemon=True).start()
             editor = cls(Path(folder) / "s", process, terminal, shop)
             try:

@@ -68,6 +68,9 @@ class Task:
     instructed: bool = True
     """The requirement is the user's own words; else it stood in the document, and another run reads it there anew."""
 
+    title: str = ""
+    """What its user sees the job called; empty for the requirement's first line."""
+
     @property
     def texts(self) -> dict[str, str]:
         """By path, what every file that the job knows said when it was asked: a proposal is made from these."""

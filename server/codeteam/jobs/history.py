@@ -240,9 +240,9 @@ class History:
 
 
 def title_of(task: Task) -> str:
-    """The requirement's first line that says something, shortened; the document's path when there is none."""
+    """What its user sees it called; else the requirement's first line that says something, or the document's path."""
     lines = (line.strip().lstrip("#").strip() for line in task.requirement.splitlines())
-    first = next((line for line in lines if line), task.document.path if task.document else "")
+    first = task.title or next((line for line in lines if line), task.document.path if task.document else "")
     return first if len(first) <= 120 else first[:119] + "…"
 
 

@@ -190,7 +190,8 @@ class EditorJobs:
             open_buffers=buffers,
             language=tongue.name if (tongue := tongue_named(request.snapshot.language)) else "",
         )
-        job.task, job.texts = task, task.texts
+        job.task = task = replace(task, title=request.title)
+        job.texts = task.texts
         if task.document is not None:
             job.place = replace(place, path=task.document.path)
         return task, problems

@@ -111,7 +111,7 @@ def _request(task: Task, root: Path) -> Request:
         cursor_line=cursor,
         instruction=task.requirement if task.instructed else "",
         complaints=task.complaints,
-        title=job_title(task.intent, snapshot, lines_of(snapshot.text), task.selection, cursor),
+        title=task.title or job_title(task.intent, snapshot, lines_of(snapshot.text), task.selection, cursor),
     )
 
 
