@@ -193,6 +193,9 @@ def test_an_accepted_proposal_is_applied_to_the_selected_code(place: Place) -> N
     assert path.read_bytes() == SLUG.replace("\n", "\r\n").encode()
     assert done.out.count("diff --git") == 1
     assert "-    ...\r\n" in done.out.replace("\n", "\r\n").replace("\r\r\n", "\r\n")
+    [line] = place.run("jobs", "--json").json["jobs"]
+    assert (line["state"], line["applied"]) == ("accepted", True)
+    assert "  applied  " in place.run("jobs").out
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(place: Place) -> None:

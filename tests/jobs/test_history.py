@@ -62,6 +62,19 @@ def test_the_state_is_the_end(tmp_path: Path, end: Event, state: str) -> None:
     assert [line.state for line in history.jobs()] == [state]
 
 
+def test_that_a_proposal_was_applied_is_remembered(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for job in ("abc000000001", "abc000000002"):
+        history.add(task(job))
+        history.append(job, [proposed(Status.ACCEPTED)])
+    for _ in range(2):
+        history.applied("abc000000001")
+    history.applied("of another history")
+    history.close()
+    told = {line.id: (line.state, line.applied) for line in History(tmp_path).jobs()}
+    assert told == {"abc000000001": ("accepted", True), "abc000000002": ("accepted", False)}
+
+
 def test_jobs_are_listed_newest_first_and_found_by_the_beginning_of_their_id(tmp_path: Path) -> None:
     clock = iter(range(10))
     history = History(tmp_path, clock=lambda: float(next(clock)))

@@ -13,6 +13,8 @@ from codeteam.cli.terminal import put, tell
 from codeteam.cli.words import finding_in_words, summary
 from codeteam.domain.artifacts import Status
 from codeteam.domain.errors import BadInput, CodeteamError
+from codeteam.jobs.history import History
+from codeteam.jobs.places import state_dir
 from codeteam.workspace.apply import apply_files
 
 
@@ -60,8 +62,22 @@ def deliver(args: argparse.Namespace, results: Sequence[Result], root: Path) -> 
             else:
                 tell("not applied, for it is below the quality asked for; --require LEVEL asks for less")
     except CodeteamError as error:
-        return Delivered(tuple(applied), error)
-    return Delivered(tuple(applied), None)
+        return Delivered(_remembered(args, applied), error)
+    return Delivered(_remembered(args, applied), None)
+
+
+def _remembered(args: argparse.Namespace, applied: Sequence[str]) -> tuple[str, ...]:
+    """The same jobs; that they were applied is in the history, where they are."""
+    if applied:
+        history = History(state_dir(args.environ))
+        try:
+            for job in applied:
+                history.applied(job)
+        except CodeteamError as error:
+            tell(f"that it was applied is not kept in the history: {error}")
+        finally:
+            history.close()
+    return tuple(applied)
 
 
 def show(result: Result, *, quiet: bool, printed: bool, applied: bool) -> None:

@@ -48,8 +48,12 @@ def _listed(lines: tuple[JobLine, ...]) -> str:
     if not lines:
         return "no jobs yet\n"
     return "".join(
-        f"{line.id}  {_time(line.created)}  {line.state:<11}  {line.intent:<9}  {line.title}\n" for line in lines
+        f"{line.id}  {_time(line.created)}  {_state(line):<11}  {line.intent:<9}  {line.title}\n" for line in lines
     )
+
+
+def _state(line: JobLine) -> str:
+    return "applied" if line.applied else line.state
 
 
 def _line_as_json(line: JobLine) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def _line_as_json(line: JobLine) -> dict[str, Any]:
         "job": line.id,
         "created": line.created,
         "state": line.state,
+        "applied": line.applied,
         "intent": line.intent,
         "workspace": line.workspace,
         "title": line.title,
@@ -77,6 +82,7 @@ def _job_as_json(job: StoredJob) -> dict[str, Any]:
     return as_json(
         result_of(job.task, job.events, _seconds(job)),
         state=job.line.state,
+        applied=job.line.applied,
         created=job.line.created,
         workspace=job.line.workspace,
         title=job.line.title,
@@ -88,7 +94,7 @@ def _job_as_json(job: StoredJob) -> dict[str, Any]:
 def _told(job: StoredJob) -> str:
     line = job.line
     parts = [
-        f"job {line.id}: {line.state}",
+        f"job {line.id}: {line.state}{', applied' * line.applied}",
         f"  {line.intent}: {line.title}",
         f"  {_time(line.created)}" + (f"  in {line.workspace}" if line.workspace else ""),
         "",

@@ -57,7 +57,13 @@ CREATE TRIGGER nothing_after_the_end BEFORE INSERT ON events
     WHEN EXISTS (SELECT 1 FROM events WHERE job = NEW.job AND ended <> '')
     BEGIN SELECT RAISE(ABORT, 'the job has ended'); END;
 """
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+CREATE TABLE applied (
+    job TEXT PRIMARY KEY REFERENCES jobs (id),
+    at REAL NOT NULL
+);
+"""
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """The script that brings a database from schema N to N+1, in order; a new schema is one more entry."""
 
 
@@ -114,6 +120,13 @@ class History:
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO events VALUES (?, (SELECT COUNT(*) FROM events WHERE job = ?), ?, ?, ?, ?)", rows
+            )
+
+    def applied(self, job: str) -> None:
+        """Remember that a job's proposal is in the user's files; the first time counts."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO applied SELECT id, ? FROM jobs WHERE id = ?", (self._clock(), job)
             )
 
     def jobs(self, limit: int = 50, workspaces: Sequence[str] | None = None) -> tuple[JobLine, ...]:

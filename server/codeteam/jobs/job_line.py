@@ -19,7 +19,8 @@ SELECT id, created, intent, workspace, title, owner_pid, owner_started, COALESCE
     CASE WHEN COALESCE(end.ended, '') NOT IN ('accepted', 'below') THEN
         (SELECT SUM(json_extract(event, '$.usage.prompt_tokens') + json_extract(event, '$.usage.completion_tokens'))
         FROM events WHERE job = id AND json_valid(event) AND json_extract(event, '$.event') = 'Replied') END,
-    CASE WHEN json_valid(end.event) THEN json_array_length(end.event, '$.proposal.files') END
+    CASE WHEN json_valid(end.event) THEN json_array_length(end.event, '$.proposal.files') END,
+    EXISTS (SELECT 1 FROM applied WHERE applied.job = id)
 FROM jobs LEFT JOIN events AS end ON end.job = id AND end.ended <> ''
 """
 """Rows for `line_of`. SQLite reads the stored JSON itself: a list would take seconds if whole tasks were decoded."""
@@ -36,7 +37,7 @@ class JobLine:
     workspace: str
     """Folder the task came from; empty for none."""
     title: str
-    """First line of the requirement."""
+    """What its user sees it called."""
     state: str
     """"accepted", "below", "failed", "cancelled", "running" or "interrupted"."""
     document: str = ""
@@ -49,11 +50,14 @@ class JobLine:
     """What its model calls used."""
     files: int = 0
     """That it proposes to change or to make."""
+    applied: bool = False
+    """Whether they are in the user's files, or were."""
 
 
 def line_of(row: Sequence[Any]) -> JobLine:
     """A row of `LINES`; a job without an end whose owner is gone was interrupted."""
-    job, created, intent, workspace, title, pid, started, ended, document, quality, seconds, used, answered, files = row
+    job, created, intent, workspace, title, pid, started, *told = row
+    ended, document, quality, seconds, used, answered, files, applied = told
     return JobLine(
         job,
         created,
@@ -66,4 +70,5 @@ def line_of(row: Sequence[Any]) -> JobLine:
         max(seconds or 0.0, 0.0),
         int(used or answered or 0),
         files or 0,
+        bool(applied),
     )

@@ -51,15 +51,19 @@ class EditorJobs:
         configuration: Configuration,
         availability: Availability,
         deliver: Deliver,
+        remember: Callable[[str], None],
         new_id: Callable[[], str],
         clock: Callable[[], float],
     ) -> None:
-        """`engine` gives the engine once it is loaded; `clock` seconds since the epoch."""
+        """`engine` gives the engine once it is loaded, `remember` notes that a job's proposal was applied, in a thread;
+        `clock` gives seconds since the epoch.
+        """
         self._editor = editor
         self._engine = engine
         self._configuration = configuration
         self._availability = availability
         self._deliver = deliver
+        self._remember = remember
         self._new_id = new_id
         self._clock = clock
         self._jobs: dict[str, EditorJob] = {}
@@ -236,12 +240,20 @@ class EditorJobs:
             return
         try:
             await self._deliver(job)
+            if job.state is State.APPLIED:
+                await self._note_applied(job)
         except Exception:
             log.exception("the proposal of job %s could not be delivered", job.id)
             job.state = State.KEPT if job.proposal.files else State.DONE
             text = f"Codeteam could not bring the result of {job.request.title} to the editor; its log says more."
             self._editor.say(types.MessageType.Error, text)
         self._tell(job)
+
+    async def _note_applied(self, job: EditorJob) -> None:
+        try:
+            await asyncio.to_thread(self._remember, job.id)
+        except CodeteamError as error:
+            log.warning("that job %s was applied is not kept: %s", job.id, error)
 
     def _tell(self, job: EditorJob) -> None:
         tell_job(self._editor, job, self._clock())

@@ -18,7 +18,7 @@ from codeteam.jobs.job_line import JobLine
 from codeteam.lsp.configuration import Configuration
 from codeteam.lsp.document import path_of
 from codeteam.lsp.editor import Editor
-from codeteam.lsp.editor_job import EditorJob
+from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.editor_jobs import EditorJobs
 from codeteam.lsp.from_lsp import text_of, wrong
 from codeteam.lsp.job_news import seconds_so_far, usage_so_far
@@ -111,7 +111,7 @@ class KnownJobs:
             "title": line.title,
             "workspace": line.workspace,
             "uri": uri,
-            "state": line.state,
+            "state": str(State.APPLIED) if line.applied else line.state,
             "quality": line.quality or None,
             "seconds": round(line.seconds, 3),
             "tokens": line.tokens,

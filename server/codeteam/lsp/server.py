@@ -167,6 +167,7 @@ class Server(LanguageServer):
             configuration=self._configuration,
             availability=self._availability,
             deliver=delivery.deliver,
+            remember=lambda job: self._composition.history().applied(job),
             new_id=self._composition.new_id,
             clock=time.time,
         )
