@@ -6,6 +6,7 @@ import pytest
 
 from tests.sandbox.engines import ENGINES, missing
 
+LONGEST_NAME = 60
 FIRST = ("tests/editors/", "tests/soak/", "tests/e2e/", "tests/attacks/", "tests/sandbox/test_contract.py")
 """Where the long tests are: begun late, one of them would go on alone when all others have ended."""
 
@@ -13,6 +14,11 @@ FIRST = ("tests/editors/", "tests/soak/", "tests/e2e/", "tests/attacks/", "tests
 def pytest_report_header() -> list[str]:
     """On which engines the sandbox is tested, beside the machine's own and none at all."""
     return [f"engine {kind}: {missing(kind) or 'tested'}" for kind in ENGINES]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long texts would fill the report with themselves: their number among the cases names them."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_NAME else None
 
 
 @pytest.hookimpl(tryfirst=True)
