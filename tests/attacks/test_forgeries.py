@@ -14,7 +14,8 @@ from tests.attacks.test_command import GROWTH
 from tests.attacks.test_job import HISTORY_OF_A_RUN, Meter
 from tests.cli.command import SLUG, SLUG_TESTS, Place, fence, slug_replies
 
-pytestmark = pytest.mark.docker
+# in one process, for what is examined is made once and takes a minute
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("forgeries")]
 FORGERIES = {path.stem: path.read_text("utf-8") for path in sorted((Path(__file__).parent / "forgeries").glob("*.txt"))}
 REQUIREMENT = """Write slug(text) in slug.py: lower case, words joined by one hyphen.
 

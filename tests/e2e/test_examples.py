@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Place
-
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+from tests.e2e.service import EXAMPLES, recorded_service
 
 
 def job(place: Place, *args: str) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
     done = place.run("run", "--json", *args, timeout=1500)
     assert done.out, done.err
     result = json.loads(done.out)
-    history = json.loads(place.run("jobs", result["job"], "--json").out)
-    return done.code, result, history["events"]
+    return done.code, result, events_of(place, result)
+
+
+def events_of(place: Place, result: dict[str, Any]) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = place.run("jobs", result["job"], "--json").json["events"]
+    return events
 
 
 def told(result: dict[str, Any], events: list[dict[str, Any]]) -> str:
@@ -27,11 +30,12 @@ def told(result: dict[str, Any], events: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.docker
-def test_the_recorded_service_is_mended_three_times_before_it_is_proposed(tmp_path: Path) -> None:
+def test_the_recorded_service_is_mended_three_times_before_it_is_proposed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """First draft does not run, the second has a security fault, the third fails a test, the fourth is right."""
-    replies = EXAMPLES / "rest-api.replies.md"
-    args = ("--requirements", str(EXAMPLES / "rest-api.md"), "--framework", "FastAPI", "--model", f"script/{replies}")
-    code, result, events = job(Place(tmp_path), *args)
+    service = recorded_service(tmp_path_factory)
+    code, result, events = service.code, service.result, events_of(service.place, service.result)
     sent_back = [event["feedback"]["gate"] for event in events if event["event"] == "SentBack"]
     assert sent_back == ["run", "review", "tests"], told(result, events)
     assert (code, result["status"], result["quality"]) == (0, "accepted", "production"), told(result, events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.jobs.history import History
 from tests.cli.command import Place
+from tests.e2e.service import Service
 from tests.lsp.client import running
 from tests.scenarios.scenario import read_scenario
 
@@ -52,23 +54,20 @@ EVIL = (
 )
 
 
-async def answers(folder: Path) -> dict[str, dict[str, Any]]:
-    """The reports by name; every job goes to one history, and a server that began none of them tells of it."""
+async def answers(folder: Path, service: Service) -> dict[str, dict[str, Any]]:
+    """The reports by name; every job goes to one history, and a server that began none of them tells of it.
+
+    `service` is the example that ships: sent back by the run, the review and the tests before it is right.
+    """
     home = folder / "home"
-    jobs = {"service": _service(folder, home), "clean": _review(folder, home)}
+    shutil.copytree(service.place.home, home)
+    jobs = {"service": str(service.result["job"]), "clean": _review(folder, home)}
     jobs |= {name: _scenario(folder, home, scenario) for name, scenario in SCENARIOS.items()}
     jobs |= _invented(home)
     environ = {"CODETEAM_HOME": str(home), "CODETEAM_CONFIG": str(folder / "config")}
     async with running(["-P", "-m", "codeteam", "serve"], environ=environ, cwd=folder) as client:
         await client.initialize(folder)
         return {name: await client.request("codeteam/jobReport", {"jobId": job}) for name, job in jobs.items()}
-
-
-def _service(folder: Path, home: Path) -> str:
-    """The example that ships: sent back by the run, the review and the tests before it is right."""
-    examples = ROOT / "examples"
-    argv = ("run", "--requirements", str(examples / "rest-api.md"), "--framework", "FastAPI", "--json")
-    return _job(_place(folder, home, "service"), *argv, replies=examples / "rest-api.replies.md")
 
 
 def _review(folder: Path, home: Path) -> str:

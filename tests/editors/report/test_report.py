@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.service import recorded_service
 from tests.editors.report.jobs import ROOT, answers
 
 ARTIFACTS = ROOT / "dist" / "screenshots" / "report"
@@ -19,10 +20,12 @@ LONGEST = 900
 
 
 @pytest.mark.docker
-def test_the_report_in_every_theme(programs: dict[str, str], tmp_path: Path) -> None:
+def test_the_report_in_every_theme(
+    programs: dict[str, str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Every check of `page.test.mjs`; its own words are the message when one fails."""
     told = tmp_path / "answers.json"
-    told.write_text(json.dumps(asyncio.run(answers(tmp_path))), "utf-8")
+    told.write_text(json.dumps(asyncio.run(answers(tmp_path, recorded_service(tmp_path_factory)))), "utf-8")
     places = {
         "modules": programs["modules"],
         "chromium": programs["chromium"],
