@@ -79,10 +79,12 @@ ENGINES = [
 ]
 of_engines = pytest.mark.parametrize("kind", ENGINES, indirect=True)
 """Of a test that holds on engines, not without one."""
-everywhere = pytest.mark.parametrize("kind", [*ENGINES, "local"], indirect=True)
+LOCAL = pytest.param("local", marks=pytest.mark.xdist_group("local"))
+"""In one process as well: its tools, some of which are compiled, are made once."""
+everywhere = pytest.mark.parametrize("kind", [*ENGINES, LOCAL], indirect=True)
 
 
-@pytest.fixture(params=[ENGINES[0], "local"])
+@pytest.fixture(params=[ENGINES[0], LOCAL])
 def kind(request: pytest.FixtureRequest, reached: Callable[[str], Reached | None]) -> str:
     """Each implementation in turn, made ready before any event loop runs."""
     if reached(request.param) is None:

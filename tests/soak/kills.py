@@ -34,6 +34,8 @@ VICTIMS = ("server", "worker", "engine", "nobody")
 STUB = 'def slug(text: str) -> str:\n    """Lower-case words joined by hyphens."""\n    ...\n'
 PATIENCE = 180.0
 """Seconds for what must happen, on a machine that does other things too."""
+ENDING = 10.0
+"""Seconds that the engine may take to be done with containers whose programs are dead."""
 JOB_SECONDS = 4.0
 """About how long a job takes; the point of the kill is drawn from it."""
 ENDS = {"applied", "kept", "done", "failed", "cancelled", "proposed"}
@@ -200,11 +202,20 @@ class Soak:
         if "Docker" not in said and "sandbox" not in said:
             self.figures.problems.append(f"{name}'s {job} does not say that the engine went: {said}")
 
+    def _containers_left(self) -> list[str]:
+        """By state and name, those that are there still when the engine had the time to end what was ending."""
+        end = time.monotonic() + ENDING
+        while left := self.engine.docker("ps", "-a", "--format", "{{.State}} {{.Names}}").stdout.splitlines():
+            if time.monotonic() > end:
+                return left
+            time.sleep(0.2)
+        return left
+
     def finish(self) -> Figures:
         """After the last round, and after the next start, which clears up: everything that is left is a problem."""
         self._codeteam("one", "sandbox", "run", "--", "true")
         self._codeteam("one", "sandbox", "prune")
-        left = self.engine.docker("ps", "-aq").stdout.split()
+        left = self._containers_left()
         places = [str(path) for path in self._temporary.iterdir()]
         processes = [process.cmdline() for process in psutil.process_iter() if _is_ours(process, self.folder)]
         for what, found in (("containers", left), ("temporary files", places), ("processes", processes)):
