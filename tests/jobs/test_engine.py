@@ -50,6 +50,18 @@ async def test_a_warm_worker_takes_the_first_job_and_the_next(tmp_path: Path) ->
     assert len(pids) == 1
 
 
+async def test_a_worker_that_is_asked_for_twice_at_once_is_kept(tmp_path: Path) -> None:
+    here = psutil.Process()
+    others = set(here.children())
+    async with engine_at(tmp_path) as engine:
+        await asyncio.gather(engine.warm(), engine.warm())
+        [worker] = set(here.children()) - others
+        await engine.submit(odd_task("pid", "job000000001"))
+        assert notes(await all_events(engine, "job000000001")) == [str(worker.pid)]
+        await engine.rest()
+        await gone(worker.pid)
+
+
 async def test_an_engine_at_rest_keeps_no_worker_until_it_is_warmed_again(tmp_path: Path) -> None:
     here = psutil.Process()
     others = set(here.children())

@@ -99,7 +99,8 @@ class WorkerEngine:
             return
         self._warming = True
         try:
-            self._idle.append(await self._spawn())
+            worker = await self._spawn()  # not within the next line: `_idle` may be another list by then
+            self._idle.append(worker)
         except WorkerDied:
             return  # the job that needs a worker will say so
         finally:
