@@ -170,7 +170,11 @@ async def test_the_stock_goes_when_nobody_needs_it_and_comes_again(docker_ready:
             assert (await python(session, "print(1)")).run.ok
 
 
-LISTING = ["sh", "-c", "ls -A /work /tmp /dev/shm; cat /proc/[0-9]*/comm"]
+async def what_is_in(engine: Engine, identifier: str) -> set[str]:
+    """Folders, files and programs of a container."""
+    listing = ["sh", "-c", "ls -A /work /tmp /dev/shm; cat /proc/[0-9]*/comm"]
+    said = await engine.call(lambda api: api.exec_start(api.exec_create(identifier, listing)["Id"]))
+    return set(bytes(said).decode().split())
 
 
 async def test_one_whose_job_is_over_is_empty(docker_ready: Path, engine: Engine) -> None:
@@ -186,11 +190,7 @@ async def test_one_whose_job_is_over_is_empty(docker_ready: Path, engine: Engine
         async with sandbox.open() as session:
             assert (await python(session, leave)).run.ok
             (mine,) = await running(engine) - other
-
-        def look(api: Any) -> str:
-            return str(api.exec_start(api.exec_create(mine, LISTING)["Id"]).decode())
-
-        listed = set((await engine.call(look)).split())
+        listed = await what_is_in(engine, mine)
         assert (
             {"/work:", "/tmp:", "/dev/shm:", "python3"}
             <= listed
@@ -215,11 +215,7 @@ async def test_one_in_which_hardly_anything_lies_is_left_as_it_is(
         async with sandbox.open() as session:
             assert (await python(session, leave)).run.ok
             (mine,) = await running(engine) - other
-
-        def look(api: Any) -> bytes:
-            return bytes(api.exec_start(api.exec_create(mine, LISTING)["Id"]))
-
-        assert (b"left0" in await engine.call(look)) == (count == 1)
+        assert ("left0" in await what_is_in(engine, mine)) == (count == 1)
         await sandbox.aclose()
 
 
