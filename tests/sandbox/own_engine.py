@@ -93,6 +93,16 @@ class OwnEngine:
         argv = ["docker", "--host", self.host, *args]
         return subprocess.run(argv, capture_output=True, text=True, check=check, timeout=60)
 
+    def containers(self, shown: str = "{{.State}} {{.Names}}", *options: str) -> list[str]:
+        """What is to be shown of each, running or not.
+
+        One that ends while the engine comes back from a crash may be listed for good, as dead: such an engine has
+        removed it, and knows nothing of it when it is asked.
+        """
+        listed = self.docker("ps", "-a", "--format", f"{{{{.ID}}}} {shown}", *options).stdout.splitlines()
+        each = (line.split(maxsplit=1) for line in listed)
+        return [told for name, told in each if not self.docker("inspect", name, check=False).returncode]
+
     @property
     def processes(self) -> list[psutil.Process]:
         """The daemon, and everything that runs below it or names its folder, shims included."""

@@ -57,7 +57,7 @@ async def test_an_engine_that_crashes_and_comes_back(engine: OwnEngine, folder: 
         await asyncio.to_thread(engine.start)
         async with sandbox.open() as session:
             assert (await python(session, "print('again')")).run.stdout == "again\n"
-    assert not engine.docker("ps", "-aq").stdout
+    assert not engine.containers()
 
 
 async def test_an_image_whose_names_are_deleted_while_it_is_used(engine: OwnEngine, folder: Path) -> None:
@@ -103,7 +103,7 @@ async def test_an_engine_whose_disk_is_full(tmp_path_factory: pytest.TempPathFac
                     pass
             assert caught.value.kind == "disk_full", caught.value.message
             assert "space" in caught.value.hint
-            assert not engine.docker("ps", "-aq").stdout
+            assert not engine.containers()
             _mount("-o", "remount,size=2g", data)
             async with sandbox.open() as session:
                 assert (await python(session, "import pytest; print('room')")).run.stdout == "room\n"

@@ -139,8 +139,8 @@ class Soak:
     def _orphans(self) -> list[str]:
         """Containers whose owner is dead, and their state."""
         shown = f'{{{{.ID}}}} {{{{.State}}}} {{{{.Label "{container.OWNER}"}}}}'
-        lines = self.engine.docker("ps", "-a", "--filter", f"label={container.LABEL}", "--format", shown).stdout
-        found = [line.split() for line in lines.splitlines()]
+        lines = self.engine.containers(shown, "--filter", f"label={container.LABEL}")
+        found = [line.split() for line in lines]
         return [f"{name} {state}" for name, state, label in found if owner.is_alive(label) is False]
 
     @asynccontextmanager
@@ -205,7 +205,7 @@ class Soak:
     def _containers_left(self) -> list[str]:
         """By state and name, those that are there still when the engine had the time to end what was ending."""
         end = time.monotonic() + ENDING
-        while left := self.engine.docker("ps", "-a", "--format", "{{.State}} {{.Names}}").stdout.splitlines():
+        while left := self.engine.containers():
             if time.monotonic() > end:
                 return left
             time.sleep(0.2)
