@@ -124,8 +124,8 @@ def broken(text: str) -> Behaviour:
     return stream([json.dumps(_chunk(text))], then="abort")
 
 
-def held(text: str) -> Behaviour:
-    return stream([json.dumps(_chunk(text))] if text else [], then="hold")
+def held(text: str, pieces: int = 1) -> Behaviour:
+    return stream([json.dumps(_chunk(piece)) for piece in _split(text, pieces)], then="hold")
 
 
 async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:

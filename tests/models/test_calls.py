@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.models.catalog import Model, Models
+from codeteam.models.runaway import STOPPED
 from codeteam.models.steady import Patience
 from codeteam.team.roles import Reply, ask
 from tests.models.endpoint import (
@@ -41,7 +42,7 @@ async def served(
     tmp_path: Path, *behaviours: Behaviour, spec: str = "compatible/some-model", **environ: str
 ) -> AsyncIterator[tuple[Endpoint, Model]]:
     async with Endpoint(list(behaviours)) as endpoint:
-        variables = {"CODETEAM_API_KEY": KEY, "OPENAI_BASE_URL": endpoint.url, **environ}
+        variables = {"CODETEAM_API_KEY": KEY, "OPENAI_BASE_URL": endpoint.url, "OLLAMA_HOST": endpoint.root, **environ}
         async with Models(environ=variables, home=tmp_path, patience=QUICK) as models:
             yield endpoint, await models.open(spec, base_url=endpoint.url)
 
@@ -179,6 +180,38 @@ async def test_streams_that_always_break_end_the_job_with_their_usage(tmp_path: 
     assert failure.kind == "model_unreachable"
     assert failure.usage.calls == len(endpoint.requests) == 4
     assert failure.usage.completion_tokens == 40
+
+
+NUMBERED = "".join(f"    if number == {number}:\n        return {'M' * (3 + number // 40)!r}\n" for number in range(90))
+"""Each line once, but for its numbers."""
+BEGIN = "```python path=f.py\ndef f(number):\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "runs_on"),
+    [
+        ("compatible/some-model", "    x = 1\n    x += 1\n" * 200),
+        ("compatible/some-model", "    x = '" + "ab " * 2000),
+        ("ollama/qwen2.5-coder:1.5b", NUMBERED),
+    ],
+    ids=["lines", "one line", "numbers of a small model"],
+)
+async def test_a_reply_that_runs_on_is_stopped(tmp_path: Path, spec: str, runs_on: str) -> None:
+    """It is cut where it began to repeat itself: a reply that is not whole, which the team asks for again."""
+    async with served(tmp_path, held(BEGIN + runs_on, pieces=300), spec=spec) as (endpoint, model):
+        answer = await asyncio.wait_for(say(model), 30)
+        await asyncio.wait_for(endpoint.disconnected.wait(), 5)
+    assert answer.text.startswith(BEGIN)
+    assert answer.text.endswith(STOPPED + "\n")
+    assert len(answer.text) < len(BEGIN) + 200
+    assert answer.usage.estimated
+    assert answer.usage.completion_tokens > len(answer.text) / 4
+
+
+async def test_what_is_only_much_the_same_comes_whole(tmp_path: Path) -> None:
+    table = BEGIN + NUMBERED + "    0,\n" * 90 + "x" * 1900 + "\n```\n"
+    async with served(tmp_path, reply(table, pieces=300)) as (_, model):
+        assert (await say(model)).text == table
 
 
 async def test_a_server_that_counts_in_every_piece(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from autogen_core.models import ChatCompletionClient, ModelInfo
 from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
 
 from codeteam.models.capabilities import model_info
+from codeteam.models.connections import Telling
 from codeteam.models.endpoints import Endpoint
 from codeteam.models.table import Facts
 
@@ -19,10 +20,14 @@ def anthropic_client(endpoint: Endpoint, facts: Facts, temperature: float) -> Ch
         api_key=endpoint.key,
         max_retries=0,
         timeout=endpoint.silence,
-        http_client=DefaultAsyncHttpxClient(trust_env=False) if endpoint.is_loopback else None,
+        http_client=_Http(trust_env=not endpoint.is_loopback),
     )
     arguments = {"model": endpoint.provider.model, "max_tokens": facts.reply_limit, "temperature": float(temperature)}
     return AnthropicClient(sdk, create_args=arguments, info=model_info(facts))
+
+
+class _Http(Telling, DefaultAsyncHttpxClient):
+    pass
 
 
 class AnthropicClient(BaseAnthropicChatCompletionClient):

@@ -217,7 +217,14 @@ class Models:
         *,
         renew: Renew | None = None,
     ) -> Model:
-        steady = SteadyClient(client, provider, context=known.context, patience=patience, renew=renew)
+        steady = SteadyClient(
+            client,
+            provider,
+            context=known.context,
+            patience=patience,
+            renew=renew,
+            small=not known.verdict_counts,
+        )
         self._stack.push_async_callback(steady.close)
         return Model(spec, steady, _traits(known))
 

@@ -6,12 +6,14 @@ Loading the SDK takes most of a second, which whoever uses another provider does
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from autogen_core.models import ChatCompletionClient
 from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 from openai import DefaultAsyncHttpxClient, Timeout
 
 from codeteam.models.capabilities import model_info
+from codeteam.models.connections import Telling
 from codeteam.models.endpoints import Endpoint
 from codeteam.models.table import Facts
 
@@ -27,8 +29,7 @@ def openai_client(endpoint: Endpoint, facts: Facts, temperature: float) -> ChatC
         timeout=_timeout(endpoint),
         include_name_in_message=False,
         stream_options={"include_usage": True},
-        **({"http_client": DefaultAsyncHttpxClient(trust_env=False)} if endpoint.is_loopback else {}),  # type: ignore[arg-type]
-        **_options(facts, temperature),  # type: ignore[arg-type]
+        **_options(endpoint, facts, temperature),
     )
 
 
@@ -47,12 +48,19 @@ def azure_client(
         timeout=_timeout(endpoint),
         include_name_in_message=False,
         stream_options={"include_usage": True},
-        **_options(facts, temperature),  # type: ignore[arg-type]
+        **_options(endpoint, facts, temperature),
     )
 
 
-def _options(facts: Facts, temperature: float) -> dict[str, float]:
-    options: dict[str, float] = {} if facts.fixed_temperature else {"temperature": temperature}
+class _Http(Telling, DefaultAsyncHttpxClient):
+    pass
+
+
+def _options(endpoint: Endpoint, facts: Facts, temperature: float) -> dict[str, Any]:
+    """What AutoGen passes on, and its annotations do not know or not always name."""
+    options: dict[str, Any] = {"http_client": _Http(trust_env=not endpoint.is_loopback)}
+    if not facts.fixed_temperature:
+        options["temperature"] = temperature
     return {**options, "max_tokens": facts.reply_limit} if facts.reply_limit else options
 
 

@@ -26,6 +26,8 @@ from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
 from codeteam.domain.evidence import Usage
+from codeteam.models.connections import Connections
+from codeteam.models.runaway import Runaway
 from codeteam.models.schema import response_format
 from codeteam.models.trouble import (
     CallFailed,
@@ -76,14 +78,19 @@ class SteadyClient(ChatCompletionClient):
         patience: Patience = Patience(),
         schema: type[BaseModel] | None = None,
         renew: Renew | None = None,
+        small: bool = False,
     ) -> None:
-        """`renew` is asked once when the server wants a key; None where that would not help."""
+        """`renew` is asked once when the server wants a key; None where that would not help.
+
+        Of a `small` model less repetition is taken for one that runs on.
+        """
         self._inner = inner
         self._renew = renew
         self._root = self
         self._provider = provider
         self._context = context
         self._patience = patience
+        self._small = small
         self._extra: dict[str, Any] = {"response_format": response_format(schema)} if schema else {}
         self.usage = Usage()
         """Everything this client has used, calls that failed and were repeated included; cost not reckoned."""
@@ -95,7 +102,13 @@ class SteadyClient(ChatCompletionClient):
         """
         inner = self._inner.for_role(role) if isinstance(self._inner, KnowsRoles) else self._inner
         client = SteadyClient(
-            inner, self._provider, context=self._context, patience=self._patience, schema=schema, renew=self._renew
+            inner,
+            self._provider,
+            context=self._context,
+            patience=self._patience,
+            schema=schema,
+            renew=self._renew,
+            small=self._small,
         )
         client._root = self
         return client
@@ -161,26 +174,33 @@ class SteadyClient(ChatCompletionClient):
         )
 
     async def _once(self, stream: AsyncGenerator[str | CreateResult, None], asked: int) -> CreateResult:
-        """One call, streamed, because only a stream shows that it broke off before its end.
+        """One call, streamed, because only a stream shows that it broke off before its end, or that it has none.
 
         `asked` is the length of the prompt in characters.
         """
-        received, result = 0, None
+        result = None
+        reply = Runaway(small=self._small)
+        connections = Connections()
         self.usage += Usage(calls=1)
         try:
-            async with aclosing(stream):
-                async for piece in stream:
-                    if isinstance(piece, CreateResult):
-                        result = piece
-                    else:
-                        received += len(piece)
+            with connections.held():
+                async with aclosing(stream):
+                    async for piece in stream:
+                        if isinstance(piece, CreateResult):
+                            result = piece
+                        elif reply.told(piece):
+                            await connections.close()
+                            break
         finally:
             used = result.usage if result else None
             if used and (used.prompt_tokens or used.completion_tokens):
                 self.usage += Usage(0, used.prompt_tokens, used.completion_tokens)
-            elif received := max(received, len(result.content) if result else 0):
+            elif received := max(reply.received, len(result.content) if result else 0):
                 # broken off or cancelled, or the server does not count: an estimate is nearer than nothing
                 self.usage += Usage(0, estimate(asked), estimate(received), estimated=True)
+        if reply.runs_on:
+            said = CreateResult(finish_reason="length", content=reply.kept, usage=RequestUsage(0, 0), cached=False)
+            return self._without_keys(said)
         if result is None or (result.finish_reason == "unknown" and not result.usage.completion_tokens):
             # Neither a reason to stop nor a count: the stream ended before its end.
             raise CallFailed(Symptoms(nature="broken_stream"))
