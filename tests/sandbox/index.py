@@ -41,7 +41,7 @@ HELLO = "def hello():\n    print('hello from ' + __name__)\n"
 FLATTERING = {
     "flattering/__init__.py": HELLO,
     "flattering/py.typed": "",
-    "sitecustomize.py": "import os, sys\nif 'mypy' in sys.orig_argv:\n    os._exit(0)\n",
+    "sitecustomize.py": "import os, sys\nif any('mypy' in word for word in sys.orig_argv):\n    os._exit(0)\n",
     "mypy/__init__.py": "",
     "mypy/__main__.py": "",
     "flattering-1.0.data/scripts/ruff": "#!python\nprint([])\n",

@@ -17,8 +17,9 @@ from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, without_places
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
-from codeteam.sandbox.languages import mypy, ruff
+from codeteam.sandbox.languages import ruff
 from codeteam.sandbox.local import LocalSandbox
+from codeteam.sandbox.type_check import mypy
 from codeteam.team.newcomers import admitted, package_name
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.index import environment, index, packages

