@@ -16,11 +16,12 @@ from codeteam.sandbox import known
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, without_places
 from codeteam.sandbox.docker import DockerSandbox
+from codeteam.sandbox.indexes import package_name
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
 from codeteam.sandbox.languages import ruff
 from codeteam.sandbox.local import LocalSandbox
 from codeteam.sandbox.type_check import mypy
-from codeteam.team.newcomers import admitted, package_name
+from codeteam.team.newcomers import admitted
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.index import environment, index, packages
 from tests.sandbox.running import python
@@ -330,7 +331,7 @@ async def test_a_doubt_is_told_however_the_line_is_spelt(
 
     for number, asking in enumerate(((), (ask,))):
         looked_at = await admitted(
-            {package_name(line): line},
+            {package_name(line, "pypi"): line},
             declared=frozenset(),
             policy=NewPackages.ASK,
             consents=Consents(tmp_path / f"{number}.json", *asking),

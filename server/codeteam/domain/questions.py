@@ -56,20 +56,24 @@ class Secret:
     """Scheme, host and port of the server of one's own that it is for; empty for a provider's."""
 
 
+_PLACES = {"pypi": "PyPI", "npm": "npm", "go": "the Go module proxy", "crates": "crates.io"}
+"""Indexes, as users know them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Install:
     """May a package that the workspace does not name be fetched for the sandbox?"""
 
     package: str
     index: str
-    """"pypi" or "npm"."""
+    """One of those that languages name, such as "pypi" and "npm"."""
     why: str = ""
     """What speaks against it, a sentence; empty when nothing is known to."""
 
     @property
     def text(self) -> str:
         """The question, for people."""
-        place = {"pypi": "PyPI", "npm": "npm"}.get(self.index, self.index)
+        place = _PLACES.get(self.index, self.index)
         asked = f"The job's plan asks for the package {self.package} of {place}, to run and test its code with."
         return f"{asked} {self.why}".strip()
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import uv
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,6 +23,7 @@ from packaging.utils import canonicalize_name
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import fetchers, known
 from codeteam.sandbox.interface import DependencyProblem
+from codeteam.sandbox.policy import DEPENDENCIES
 from codeteam.sandbox.scratch import scratch
 
 MOST_REQUIREMENTS = 100
@@ -106,31 +108,29 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
     return tuple(sorted(good)), tuple(problems)
 
 
-def with_doubts(
-    problems: tuple[DependencyProblem, ...], requirements: Iterable[str], index: str, trusted: frozenset[str]
-) -> tuple[DependencyProblem, ...]:
-    """Problems, and of checked lines without one those whose name is one letter away from a popular package's.
-
-    Such a package is there, and may well be the one that is meant: a reason to ask, none to refuse it.
-    """
-    told = {problem.requirement for problem in problems}
-    found = list(problems)
-    for line in requirements:
-        name = line.rpartition("@")[0] if index == "npm" else Requirement(line).name
-        if line not in told and name not in trusted and (other := known.mistaken(name, index)):
-            said = f"It is easily mistaken for {other}, which is far more common. Did you mean {other}?"
-            found.append(DependencyProblem(line, said, "mistaken"))
-    return tuple(found)
-
-
-def no_packages(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
-    """As `check`, for a language whose packages are not fetched."""
-    said = "Packages of this language are not fetched for the sandbox; do with what it has."
-    return (), tuple(DependencyProblem(line[:LONGEST_LINE], said) for line in lines[:MOST_REQUIREMENTS])
+def name_of(line: str) -> str:
+    """The package that a requirement line asks for, as indexes compare names; the line itself when it is none."""
+    try:
+        return canonicalize_name(Requirement(line).name)
+    except InvalidRequirement:
+        return line
 
 
 class Resolver:
     """Turns requirement lines into locks and locks into folders, with uv."""
+
+    kind: Final = "deps"
+    folder: Final = DEPENDENCIES
+    link: Final = ""
+    env: Final[Mapping[str, str]] = {}  # where the packages are looked for anyway
+
+    @staticmethod
+    def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
+        return check(lines)
+
+    @staticmethod
+    def name_of(line: str) -> str:
+        return name_of(line)
 
     def __init__(self, *, cache: Path, environ: Mapping[str, str], exclude_newer: str = "") -> None:
         self._locks = cache / "locks"

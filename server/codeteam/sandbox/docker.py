@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import container, image, npm, owner, policy, prune, toolchains
+from codeteam.sandbox import container, image, owner, policy, prune, toolchains
 from codeteam.sandbox.abilities import Abilities
 from codeteam.sandbox.container import Container, Recipe
-from codeteam.sandbox.dependencies import Lock, Resolver, check, no_packages, with_doubts
+from codeteam.sandbox.dependencies import Resolver
 from codeteam.sandbox.engine import Engine
 from codeteam.sandbox.image import Image
+from codeteam.sandbox.indexes import Locked, environment, indexes, looked_up, with_doubts
 from codeteam.sandbox.interface import DependencyProblem, DependencySet, Limits, Session
 from codeteam.sandbox.languages import LANGUAGES, Language
 from codeteam.sandbox.leaving import HOLD, Leaving
-from codeteam.sandbox.npm import Npm, NpmLock
+from codeteam.sandbox.npm import Npm
 from codeteam.sandbox.policy import Mounts
 from codeteam.sandbox.protocol import Greeting
 from codeteam.sandbox.room import Room
@@ -35,8 +36,6 @@ SEEN_FOR = 1.0
 """Seconds for which the image is the one that was found last: jobs that begin together ask the engine once."""
 REST = 1.0
 """Seconds after a session until a spare container is started: whoever ran one job alone has ended by then."""
-_CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
-"""Of requirement lines, by the index of a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,7 @@ class DockerSandbox:
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
+        self._indexes = indexes(resolver=self._resolver, npm=self._npm)
         self._room = Room(cache / "room", owner=self._owner, budget=budget)
         self._volumes = Volumes(self._engine, self._room, cache=cache, owner=self._owner, runtime=runtime)
         self._spares = Spares(self._engine, self._room, spares, idle=idle)
@@ -91,7 +91,7 @@ class DockerSandbox:
         self._warming: asyncio.Task[None] | None = None
         self._starts: asyncio.Semaphore | None = None
         self._running: set[Container] = set()
-        self._locks: dict[str, Lock | NpmLock] = {}
+        self._locks: dict[str, Locked] = {}
         self._targets = Targets(cache / "images", self._ask)
         self._pruned = False
         self._seen: _Seen | None = None
@@ -112,7 +112,7 @@ class DockerSandbox:
             return lock
         found = await self._image()
         self._locks[lock.key] = lock
-        await self._volumes.ensure(await self._parcel(lock, found), found)
+        await self._volumes.ensure(await self._parcel(lock, language, found), found)
         return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
 
     async def look_up(
@@ -123,21 +123,18 @@ class DockerSandbox:
 
     async def _looked_up(
         self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
-    ) -> tuple[tuple[str, ...], Lock | NpmLock | tuple[DependencyProblem, ...] | None]:
-        """Requirement lines in their normal form, and what they come to; None for no packages."""
-        index = LANGUAGES[language].packages
-        asked, problems = _CHECKS[index](requirements)
-        if problems:
-            return asked, problems
-        return asked, await self._locked(asked, language, await self._image(), trusted) if asked else None
+    ) -> tuple[tuple[str, ...], Locked | tuple[DependencyProblem, ...] | None]:
+        async def lock(asked: tuple[str, ...]) -> Locked | tuple[DependencyProblem, ...]:
+            return await self._locked(asked, language, await self._image(), trusted)
+
+        return await looked_up(requirements, LANGUAGES[language].packages, lock)
 
     async def _locked(
         self, asked: tuple[str, ...], language: str, found: Image, trusted: frozenset[str]
-    ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
-        target = await self._targets.of(found)
-        if LANGUAGES[language].packages == "npm":
-            return await self._npm.lock(asked, target, trusted)
-        return await self._resolver.lock(asked, target, trusted)
+    ) -> Locked | tuple[DependencyProblem, ...]:
+        index = self._indexes[LANGUAGES[language].packages]
+        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, await self._targets.of(found), trusted)
+        return locked
 
     @asynccontextmanager
     async def open(
@@ -154,6 +151,9 @@ class DockerSandbox:
             found = await self._image()
             parcels = await self._parcels(dependencies, found, chain)
             recipe = self._recipe(found, parcels, limits, job)
+            env = toolchains.environment(chain, policy.TOOLS, policy.environment())
+            if dependencies is not None and dependencies.key:
+                env |= environment(self._indexes[LANGUAGES[dependencies.language].packages])
 
             async def another() -> Attendant:
                 return (await self._obtain(recipe, parcels)).attendant
@@ -164,7 +164,7 @@ class DockerSandbox:
                 first=await another(),
                 another=another,
                 limits=limits,
-                env=toolchains.environment(chain, policy.TOOLS, policy.environment()),
+                env=env,
                 rlimits={} if able.memory else {"RLIMIT_DATA": limits.memory + chain.reserves},
             )
             try:
@@ -314,24 +314,21 @@ class DockerSandbox:
         env = toolchains.environment(chain, policy.TOOLS, policy.environment())
         parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env, chain.install)]
         if dependencies is not None and dependencies.key:
-            parcels.append(await self._parcel(await self._lock_of(dependencies, found), found))
+            lock = await self._lock_of(dependencies, found)
+            parcels.append(await self._parcel(lock, dependencies.language, found))
         return tuple(parcels)
 
-    async def _parcel(self, lock: Lock | NpmLock, found: Image) -> Parcel:
+    async def _parcel(self, lock: Locked, language: str, found: Image) -> Parcel:
         """A job's own packages."""
         target = await self._targets.of(found)
+        index = self._indexes[LANGUAGES[language].packages]
 
         async def unpack(folder: Path) -> None:
-            if isinstance(lock, NpmLock):
-                await self._npm.install(lock, target, folder)
-            else:
-                await self._resolver.install(lock, target, folder, own_copies=False)
+            await index.install(lock, target, folder, own_copies=False)
 
-        if isinstance(lock, NpmLock):
-            return Parcel("npm", lock.key, policy.NODE_MODULES, unpack)
-        return Parcel("deps", lock.key, policy.DEPENDENCIES, unpack)
+        return Parcel(index.kind, lock.key, index.folder, unpack)
 
-    async def _lock_of(self, dependencies: DependencySet, found: Image) -> Lock | NpmLock:
+    async def _lock_of(self, dependencies: DependencySet, found: Image) -> Locked:
         """The lock of a set that this sandbox prepared, or another process before it."""
         if dependencies.key not in self._locks:
             lock = await self._locked(dependencies.requirements, dependencies.language, found, dependencies.trusted)

@@ -26,11 +26,11 @@ _IMPORTED = {
 
 def meant(name: str, index: str) -> str:
     """The package that was probably meant by a name that the index does not have; empty when none comes near."""
-    wanted = _plain(name)
-    if other := _IMPORTED[index].get(wanted):
+    wanted, popular = _plain(name), _popular(index)
+    if other := _IMPORTED.get(index, {}).get(wanted):
         return other
-    near = difflib.get_close_matches(wanted, _popular(index), n=1, cutoff=0.8)
-    return near[0] if near else ""
+    near = difflib.get_close_matches(wanted, popular, n=1, cutoff=0.8)
+    return popular[near[0]] if near else ""
 
 
 def mistaken(name: str, index: str) -> str:
@@ -38,21 +38,24 @@ def mistaken(name: str, index: str) -> str:
     wanted, popular = _plain(name), _popular(index)
     if wanted in popular:
         return ""
-    if (other := _IMPORTED[index].get(wanted)) and other != wanted:
+    if (other := _IMPORTED.get(index, {}).get(wanted)) and other != wanted:
         return other
     if len(wanted) < _SHORTEST:
         return ""
-    return next((known for known in popular if len(known) >= _SHORTEST and _one_apart(wanted, known)), "")
+    near = (spelt for known, spelt in popular.items() if len(known) >= _SHORTEST and _one_apart(wanted, known))
+    return next(near, "")
 
 
 def _plain(name: str) -> str:
-    return name.lower() if name.startswith("@") else re.sub(r"[-_.]+", "-", name.lower())
+    """A name as it is compared; paths, as scoped names of npm and modules of Go are, keep their marks."""
+    return name.lower() if "/" in name else re.sub(r"[-_.]+", "-", name.lower())
 
 
 @cache
-def _popular(index: str) -> tuple[str, ...]:
+def _popular(index: str) -> dict[str, str]:
+    """Names as they are spelt, by how they are compared."""
     text = files("codeteam.sandbox").joinpath("popular", f"{index}.txt").read_text("utf-8")
-    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+    return {_plain(line): line for line in text.splitlines() if line and not line.startswith("#")}
 
 
 def _one_apart(one: str, other: str) -> bool:

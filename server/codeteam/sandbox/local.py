@@ -22,10 +22,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from codeteam.domain.errors import SandboxUnavailable
-from codeteam.sandbox import npm, owner, toolchains
+from codeteam.sandbox import owner, toolchains
 from codeteam.sandbox.abilities import Lack
-from codeteam.sandbox.dependencies import Lock, Resolver, Target, check, no_packages, with_doubts
+from codeteam.sandbox.dependencies import Resolver, Target
 from codeteam.sandbox.frames import ProtocolError
+from codeteam.sandbox.indexes import Locked, environment, indexes, looked_up, with_doubts
 from codeteam.sandbox.interface import (
     DependencyProblem,
     DependencySet,
@@ -34,15 +35,13 @@ from codeteam.sandbox.interface import (
 )
 from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.locks import locked
-from codeteam.sandbox.npm import Npm, NpmLock
+from codeteam.sandbox.npm import Npm
 from codeteam.sandbox.scratch import scratch
 from codeteam.sandbox.session import Attendant, SupervisedSession, Uncounted
 from codeteam.sandbox.toolchains import Toolchain, ToolSet
 
 IMAGE = "local (not isolated)"
 DEFAULT_LIMITS = Limits()
-_CHECKS = {"pypi": check, "npm": npm.check, "": no_packages}
-"""Of requirement lines, by the index of a language."""
 
 
 class LocalSandbox:
@@ -66,6 +65,7 @@ class LocalSandbox:
         self._wrapper = _bubblewrap(environ) if bubblewrap else None
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
+        self._indexes = indexes(resolver=self._resolver, npm=self._npm)
         self._target = Target(platform.python_version())
         self._bodies: set[LocalBody] = set()
 
@@ -81,7 +81,7 @@ class LocalSandbox:
             return DependencySet(key="", language=language)
         if isinstance(lock, tuple):
             return lock
-        await self._unpacked(lock)
+        await self._unpacked(lock, language)
         return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
 
     @asynccontextmanager
@@ -103,8 +103,12 @@ class LocalSandbox:
             packages.insert(0, await self._again(dependencies))
         await asyncio.to_thread(prune_scratch, self._scratch)
         place = await asyncio.to_thread(_make_scratch, self._scratch)
-        if LANGUAGES[language].packages == "npm" and len(packages) > 1:
-            (place / "node_modules").symlink_to(packages[0])
+        env = toolchains.environment(chain, str(packages[-1]), _environment(place, packages))
+        if dependencies is not None and dependencies.key:
+            index = self._indexes[LANGUAGES[dependencies.language].packages]
+            env |= environment(index, str(packages[0]))
+            if index.link:
+                (place / index.link).symlink_to(packages[0])
 
         async def another() -> Attendant:
             body = LocalBody(place, _supervisor(place, packages, self._wrapper))
@@ -117,7 +121,7 @@ class LocalSandbox:
                 first=await another(),
                 another=another,
                 limits=limits,
-                env=toolchains.environment(chain, str(packages[-1]), _environment(place, packages)),
+                env=env,
                 rlimits=_rlimits(limits, chain.reserves),
             )
             try:
@@ -144,35 +148,32 @@ class LocalSandbox:
 
     async def _looked_up(
         self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
-    ) -> tuple[tuple[str, ...], Lock | NpmLock | tuple[DependencyProblem, ...] | None]:
-        index = LANGUAGES[language].packages
-        asked, problems = _CHECKS[index](requirements)
-        if problems:
-            return asked, problems
-        return asked, await self._locked(asked, language, trusted) if asked else None
+    ) -> tuple[tuple[str, ...], Locked | tuple[DependencyProblem, ...] | None]:
+        async def lock(asked: tuple[str, ...]) -> Locked | tuple[DependencyProblem, ...]:
+            return await self._locked(asked, language, trusted)
+
+        return await looked_up(requirements, LANGUAGES[language].packages, lock)
 
     async def _locked(
         self, asked: tuple[str, ...], language: str, trusted: frozenset[str]
-    ) -> Lock | NpmLock | tuple[DependencyProblem, ...]:
-        if LANGUAGES[language].packages == "npm":
-            return await self._npm.lock(asked, self._target, trusted)
-        return await self._resolver.lock(asked, self._target, trusted)
+    ) -> Locked | tuple[DependencyProblem, ...]:
+        index = self._indexes[LANGUAGES[language].packages]
+        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, self._target, trusted)
+        return locked
 
     async def _again(self, dependencies: DependencySet) -> Path:
         lock = await self._locked(dependencies.requirements, dependencies.language, dependencies.trusted)
         if isinstance(lock, tuple):
             raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
-        return await self._unpacked(lock)
+        return await self._unpacked(lock, dependencies.language)
 
-    async def _unpacked(self, lock: Lock | NpmLock) -> Path:
+    async def _unpacked(self, lock: Locked, language: str) -> Path:
         """The folder of a lock's packages, whole or absent."""
 
         async def fill(folder: Path) -> None:
-            if isinstance(lock, NpmLock):
-                await asyncio.to_thread(folder.mkdir)
-                await self._npm.install(lock, self._target, folder)
-            else:
-                await self._resolver.install(lock, self._target, folder, own_copies=True)
+            await asyncio.to_thread(folder.mkdir)
+            index = self._indexes[LANGUAGES[language].packages]
+            await index.install(lock, self._target, folder, own_copies=True)
 
         return await self._filled(lock.key, fill)
 

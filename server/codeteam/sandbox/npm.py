@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox import fetchers
@@ -32,6 +33,7 @@ from codeteam.sandbox.dependencies import (
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.known import meant
 from codeteam.sandbox.locks import locked
+from codeteam.sandbox.policy import NODE_MODULES
 from codeteam.sandbox.scratch import scratch
 
 QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--no-workspaces")
@@ -100,8 +102,27 @@ def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProble
     return tuple(sorted(f"{name}@{wanted}" for name, wanted in good.items())), tuple(problems)
 
 
+def name_of(line: str) -> str:
+    """The package that a requirement line asks for; the line itself when it is none."""
+    match = NAMED.fullmatch(line.strip())
+    return match["name"] if match else line
+
+
 class Npm:
     """Turns requirement lines into locks and locks into folders, with npm."""
+
+    kind: Final = "npm"
+    folder: Final = NODE_MODULES
+    link: Final = "node_modules"
+    env: Final[Mapping[str, str]] = {}
+
+    @staticmethod
+    def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
+        return check(lines)
+
+    @staticmethod
+    def name_of(line: str) -> str:
+        return name_of(line)
 
     def __init__(self, *, cache: Path, environ: Mapping[str, str], resolver: Resolver, before: str = "") -> None:
         """`before` is a date; versions published later are not seen. Empty for no such gate."""
@@ -154,12 +175,15 @@ class Npm:
             return NpmLock.of(manifest, known.read_text("utf-8"), target)
         raise _unavailable(said)
 
-    async def install(self, lock: NpmLock, target: Target, folder: Path) -> None:
+    async def install(self, lock: NpmLock, target: Target, folder: Path, *, own_copies: bool) -> None:
         """Unpack the packages of a lock as an existing folder's content, as they lie in `node_modules`.
+
+        They share no file with npm's cache, whatever `own_copies` is.
 
         Raises:
             SandboxUnavailable: the index cannot be reached, the disk is full.
         """
+        del own_copies
         with scratch("npm", folder.parent) as place:
             (place / "package.json").write_text(lock.manifest, "utf-8")
             (place / "package-lock.json").write_text(lock.text, "utf-8")

@@ -176,7 +176,7 @@ async def unpack(tools: ToolSet, target: Target, folder: Path, *, resolver: Reso
     if tools.npm is not None:
         packages = folder / "node_modules"
         packages.mkdir()
-        await npm.install(tools.npm, target, packages)
+        await npm.install(tools.npm, target, packages, own_copies=own)
 
 
 def _copy(sources: tuple[tuple[str, Path | bytes], ...], folder: Path) -> None:

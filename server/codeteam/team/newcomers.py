@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from codeteam.domain.settings import NewPackages
-from codeteam.sandbox import npm
 from codeteam.sandbox.consents import Consents
+from codeteam.sandbox.indexes import package_name
 from codeteam.sandbox.interface import DependencyProblem, Sandbox
 
 
@@ -47,7 +44,7 @@ async def admitted(
         said = "The settings take no packages that the project does not declare."
         return Admitted(trusted, tuple(DependencyProblem(lines[name], said) for name in new))
     doubts = await sandbox.look_up(tuple(lines.values()), language, trusted)
-    reasons = _reasons(doubts, lines)
+    reasons = _reasons(doubts, lines, index)
     refused: list[DependencyProblem] = []
     unasked: list[DependencyProblem] = []
     asking = policy is NewPackages.ASK
@@ -66,20 +63,11 @@ async def admitted(
     return Admitted(trusted, tuple(refused), tuple(unasked))
 
 
-def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str]) -> dict[str, DependencyProblem]:
+def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str], index: str) -> dict[str, DependencyProblem]:
     """What was found wrong, by the package it is about; an index may have its own form of the line."""
     found: dict[str, DependencyProblem] = {}
     for problem in doubts:
-        name = package_name(problem.requirement)
+        name = package_name(problem.requirement, index)
         if name in lines:
             found.setdefault(name, problem)
     return found
-
-
-def package_name(requirement: str) -> str:
-    """The normalised name of a requirement line, of Python or of npm; the line itself when it is none."""
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        match = npm.NAMED.fullmatch(requirement.strip())
-        return match["name"] if match else requirement

@@ -21,7 +21,6 @@ from codeteam.team.bench import Bench, Verdict, tally
 from codeteam.team.code import code_of
 from codeteam.team.crew import default_plan
 from codeteam.team.gates import judge, judge_tests
-from codeteam.team.newcomers import package_name
 from codeteam.team.stall import Progress
 from codeteam.team.testing import begin_tests
 
@@ -115,8 +114,9 @@ async def _dependencies(bench: Bench) -> None:
     while problems:
         plan, missing = bench.plan, [problem for problem in problems if problem.kind != "mistaken"]
         if missing:
-            bad = {package_name(problem.requirement) for problem in missing}
-            left = tuple(line for line in plan.dependencies if package_name(line) not in bad)
+            name = bench.executor.session.package_name
+            bad = {name(problem.requirement) for problem in missing}
+            left = tuple(line for line in plan.dependencies if name(line) not in bad)
             bench.plan = replace(plan, dependencies=left if len(left) < len(plan.dependencies) else ())
             findings += [dependency_finding(plan, problem) for problem in missing]
             bench.record(Noted(_said(missing)))

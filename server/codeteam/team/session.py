@@ -13,11 +13,12 @@ from codeteam.domain.evidence import RunResult
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.sandbox.consents import Consents
+from codeteam.sandbox.indexes import package_name
 from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES
 from codeteam.team import python_code
 from codeteam.team.crew import Record
-from codeteam.team.newcomers import admitted, package_name
+from codeteam.team.newcomers import admitted
 
 _TOLD = 32_768
 """Characters of each end of an output that events carry."""
@@ -61,11 +62,11 @@ class JobSession:
         and cannot be had comes back as problems, and then no session is open. So does, the first time, what is easily
         mistaken for another package where there is no user to ask: asked for once more, it is taken.
         """
-        planned = {package_name(line): line for line in requirements}
+        planned = {self.package_name(line): line for line in requirements}
         name = self.language.name
         looked_at = await admitted(
             planned,
-            declared=frozenset(package_name(line) for line in self.task.dependencies),
+            declared=frozenset(self.package_name(line) for line in self.task.dependencies),
             policy=self.task.settings.new_packages,
             consents=self._consents,
             sandbox=self._sandbox,
@@ -74,9 +75,9 @@ class JobSession:
         )
         if looked_at.refused:
             return looked_at.refused
-        doubts = tuple(item for item in looked_at.doubts if package_name(item.requirement) not in self._questioned)
+        doubts = tuple(item for item in looked_at.doubts if self.package_name(item.requirement) not in self._questioned)
         if doubts:
-            self._questioned |= {package_name(item.requirement) for item in doubts}
+            self._questioned |= {self.package_name(item.requirement) for item in doubts}
             return doubts
         self.doubts = looked_at.doubts
         while isinstance(
@@ -85,9 +86,9 @@ class JobSession:
             ),
             tuple,
         ):
-            bad = {package_name(problem.requirement) for problem in prepared}
+            bad = {self.package_name(problem.requirement) for problem in prepared}
             # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
-            missing = tuple(line for line in self._declared if package_name(line) in bad - planned.keys())
+            missing = tuple(line for line in self._declared if self.package_name(line) in bad - planned.keys())
             if not missing and (bad & planned.keys() or not self._declared):
                 return prepared
             missing = missing or self._declared
@@ -102,6 +103,10 @@ class JobSession:
             self._opened_for = prepared.key
             self.image = self._session.image
         return ()
+
+    def package_name(self, requirement: str) -> str:
+        """The package that a requirement line asks for, by the index of the job's language."""
+        return package_name(requirement, self.language.packages)
 
     async def execute(self, iteration: int, purpose: str, command: Command) -> Outcome:
         """Run a command; the run is recorded and kept, with both ends of its output."""
