@@ -6,6 +6,8 @@ A file has a title, a few sentences that say what is pinned, and these parts, ea
 - `## file PATH`: a file of the workspace before the job. Words after the fence's own change it: `crlf` makes every
   line end in CRLF, `bom` puts a byte order mark first, `repeat=N` writes the text N times, `{n}` in it being the
   number, from 1.
+- `## module PATH VERSION`: the Go code of a module that a proxy on loopback serves, which is the one that go's settings
+  name; words after the fence's own are modules that it requires, as `PATH@VERSION`.
 - `## reply ROLE` and `## traits`: the recorded replies, as in `script/FILE`.
 - `## expect` (YAML): see `check`.
 """
@@ -18,6 +20,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ import yaml
 from codeteam.jobs.history import History
 from codeteam.sandbox.volumes import FILLING_TIMEOUT
 from codeteam.wire import Codec
+from tests.sandbox.modules import Module, proxy
 
 _OPEN = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<words>.*)$")
 DEADLINE = FILLING_TIMEOUT + 300
@@ -40,6 +44,7 @@ class Scenario:
     task: dict[str, Any]
     files: dict[str, bytes]
     expect: dict[str, Any]
+    modules: tuple[Module, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,18 @@ class Played:
 def read_scenario(path: Path) -> Scenario:
     files: dict[str, bytes] = {}
     parts: dict[str, Any] = {}
+    modules: list[Module] = []
     for title, words, body in _parts(path.read_text("utf-8").splitlines(keepends=True)):
         if title.startswith("file "):
             files[title.removeprefix("file ")] = _content(words, body)
+        elif title.startswith("module "):
+            requires = [word.replace("@", " ") for word in words.split() if "@" in word]
+            name, version = title.split()[1:]
+            modules.append(Module(name, version, {"code.go": body}, requires))
         elif title in {"task", "expect"}:
             parts[title] = yaml.safe_load(body)
     assert set(parts) == {"task", "expect"}, f"{path.name} needs a task and what to expect"
-    return Scenario(path, parts["task"], files, parts["expect"])
+    return Scenario(path, parts["task"], files, parts["expect"], tuple(modules))
 
 
 def _parts(lines: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -105,17 +115,18 @@ def play(scenario: Scenario, folder: Path) -> Played:
     env |= scenario.task.get("env", {})
     argv = [str(word).replace("{folder}", str(folder)) for word in scenario.task["argv"]]
     argv += ["--format", "json"] if argv[0] == "review" else ["--json"]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "codeteam", *argv, "--model", f"script/{scenario.path}"],
-        cwd=workspace,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=DEADLINE,
-        check=False,
-    )
+    with _served(scenario, folder) as settings:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "codeteam", *argv, "--model", f"script/{scenario.path}"],
+            cwd=workspace,
+            env=env | settings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=DEADLINE,
+            check=False,
+        )
     result = json.loads(done.stdout) if done.stdout.strip() else {}
     [result] = result.get("jobs", [result])
     events: list[dict[str, Any]] = []
@@ -123,6 +134,16 @@ def play(scenario: Scenario, folder: Path) -> Played:
         events = _remembered(folder / "home", result["job"])
     after = {path.relative_to(workspace).as_posix(): path.read_bytes() for path in _files(workspace)}
     return Played(done.returncode, result, events, done.stderr, after, folder)
+
+
+@contextmanager
+def _served(scenario: Scenario, folder: Path) -> Iterator[dict[str, str]]:
+    """Serve the scenario's modules; go's settings for them, and a cache that knows no others of these names."""
+    if not scenario.modules:
+        yield {}
+        return
+    with proxy(*scenario.modules) as served:
+        yield {"GOPROXY": served.address, "GOSUMDB": "off", "CODETEAM_CACHE": str(folder / "cache")}
 
 
 def _remembered(home: Path, job: str) -> list[dict[str, Any]]:

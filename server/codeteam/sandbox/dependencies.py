@@ -152,10 +152,10 @@ class Resolver:
         free = names & {canonicalize_name(name) for name in trusted}
         question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer, *sorted(free)))
         earlier = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
-        if text := _read(earlier, FRESH):
+        if text := recall(earlier, FRESH):
             return Lock.of(text, target)
         with scratch("lock") as folder:
-            asked = _write(folder / "requirements.in", "\n".join(requirements) + "\n")
+            asked = keep(folder / "requirements.in", "\n".join(requirements) + "\n")
             answer = folder / "lock.txt"
             for _ in range(_ROUNDS):
                 code, text = await self._uv(
@@ -170,10 +170,10 @@ class Resolver:
                 return problems_of(text, requirements)
             if code != 0 and (unread := _unread(text, requirements)):
                 return unread
-            if code != 0 and (before := _read(earlier)):
+            if code != 0 and (before := recall(earlier)):
                 return Lock.of(before, target)
             _raise_for(code, text)
-            return Lock.of(_read(_write(earlier, _read(answer))), target)
+            return Lock.of(recall(keep(earlier, recall(answer))), target)
 
     def _gate(self, free: Iterable[str]) -> tuple[str, ...]:
         if not self._exclude_newer:
@@ -190,7 +190,7 @@ class Resolver:
             SandboxUnavailable: the index cannot be reached, the disk is full.
         """
         with scratch("lock") as place:
-            lines = _write(place / "lock.txt", lock.text)
+            lines = keep(place / "lock.txt", lock.text)
             mode = ("--link-mode", "copy") if own_copies else ()
             code, text = await self._uv(
                 place, "pip", "install", "--require-hashes", "--no-deps", *mode, *target.arguments,
@@ -251,7 +251,7 @@ def without_places(text: str) -> str:
     return re.sub(r"""(?<![\w.:/])(?:/|[A-Za-z]:\\)[^\s'"`]*""", "a file", re.sub(r"\w+://\S+", "the index", text))
 
 
-def _read(path: Path, youngest: float = 0) -> str:
+def recall(path: Path, youngest: float = 0) -> str:
     """The text of a file that is there and, with `youngest`, not older than so many seconds; else empty."""
     try:
         if youngest and time.time() - path.stat().st_mtime > youngest:
@@ -261,7 +261,7 @@ def _read(path: Path, youngest: float = 0) -> str:
         return ""
 
 
-def _write(path: Path, text: str) -> Path:
+def keep(path: Path, text: str) -> Path:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:

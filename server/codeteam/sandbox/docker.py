@@ -82,7 +82,9 @@ class DockerSandbox:
         self._engine = Engine(environ)
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
-        self._indexes = indexes(resolver=self._resolver, npm=self._npm)
+        self._indexes = indexes(
+            cache=cache, environ=environ, resolver=self._resolver, npm=self._npm, before=exclude_newer
+        )
         self._room = Room(cache / "room", owner=self._owner, budget=budget)
         self._volumes = Volumes(self._engine, self._room, cache=cache, owner=self._owner, runtime=runtime)
         self._spares = Spares(self._engine, self._room, spares, idle=idle)

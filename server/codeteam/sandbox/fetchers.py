@@ -1,4 +1,4 @@
-"""Runs the programs that fetch packages, uv and npm, on the host."""
+"""Runs the programs that fetch packages, uv, npm and go, on the host."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ LONGEST = 600
 
 async def call(*argv: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
     """The exit code of a program, and what it said as errors; 2 and "timed out" where it did not end in time."""
+    code, _, said = await answer(*argv, cwd=cwd, env=env)
+    return code, said
+
+
+async def answer(*argv: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+    """As `call`, with what the program said on its standard output before its errors."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(LONGEST):
-            _, said = await process.communicate()
+            told, said = await process.communicate()
     except TimeoutError:
-        return 2, "timed out"
+        return 2, "", "timed out"
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode or 0, said.decode("utf-8", "replace")
+    return process.returncode or 0, told.decode("utf-8", "replace"), said.decode("utf-8", "replace")

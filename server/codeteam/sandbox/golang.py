@@ -1,13 +1,16 @@
 """Command lines for Go: its own tool compiles, tests, measures and vets, gofmt tidies.
 
 The toolchain has most of the standard library compiled. A run sees that cache as links in its own writable one, which
-goes with the work folder: no program can leave anything in it for a later run.
+goes with the work folder: no program can leave anything in it for a later run. Modules that are not there are taken
+out of manifests before, by `go_inside.py`.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 
 from codeteam.sandbox.program import Program
 
@@ -78,5 +81,10 @@ def _packages(paths: Sequence[str]) -> list[str]:
     return sorted({f"./{posixpath.dirname(path)}".rstrip("/") for path in paths})
 
 
+@cache
+def _harness() -> str:
+    return files("codeteam.sandbox").joinpath("go_inside.py").read_text("utf-8")
+
+
 def _go(script: str, *arguments: str) -> tuple[str, ...]:
-    return ("sh", "-c", _HERE + script, "sh", *arguments)
+    return ("python3", "-I", "-S", "-c", _harness(), "sh", "-c", _HERE + script, "sh", *arguments)

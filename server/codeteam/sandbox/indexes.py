@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from codeteam.sandbox import known
 from codeteam.sandbox.dependencies import LONGEST_LINE, MOST_REQUIREMENTS, Resolver, Target
+from codeteam.sandbox.go_modules import GoModules
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.npm import Npm
 
@@ -74,13 +75,19 @@ class Index(Protocol[L]):
         """
 
 
-_CLASSES: Mapping[str, type[Index[Any]]] = {"pypi": Resolver, "npm": Npm}
+_CLASSES: Mapping[str, type[Index[Any]]] = {"pypi": Resolver, "npm": Npm, "go": GoModules}
 """By the name in a language's row."""
 
 
-def indexes(*, resolver: Resolver, npm: Npm) -> Mapping[str, Index[Any]]:
-    """All of them, by the name in a language's row."""
-    return {"pypi": resolver, "npm": npm}
+def indexes(
+    *, cache: Path, environ: Mapping[str, str], resolver: Resolver, npm: Npm, before: str
+) -> Mapping[str, Index[Any]]:
+    """All of them, by the name in a language's row; what was published after the date `before` is too young."""
+    return {
+        "pypi": resolver,
+        "npm": npm,
+        "go": GoModules(cache=cache, environ=environ, resolver=resolver, before=before),
+    }
 
 
 def environment(index: Index[Any], folder: str = "") -> dict[str, str]:

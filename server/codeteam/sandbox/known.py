@@ -20,6 +20,12 @@ _IMPORTED = {
         "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq",
     },
     "npm": {"expressjs": "express"},
+    "go": {
+        "github.com/chi/chi": "github.com/go-chi/chi/v5", "github.com/go-yaml/yaml": "gopkg.in/yaml.v3",
+        "github.com/golang/x/crypto": "golang.org/x/crypto", "github.com/redis/redis": "github.com/redis/go-redis/v9",
+        "github.com/shopify/sarama": "github.com/IBM/sarama", "github.com/uber-go/zap": "go.uber.org/zap",
+        "gorm.io/gorm/driver/sqlite": "gorm.io/driver/sqlite",
+    },
 }  # fmt: skip
 """What is imported by one name and installed by another."""
 
@@ -47,8 +53,13 @@ def mistaken(name: str, index: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name as it is compared; paths, as scoped names of npm and modules of Go are, keep their marks."""
-    return name.lower() if "/" in name else re.sub(r"[-_.]+", "-", name.lower())
+    """A name as it is compared: paths, as scoped names of npm and modules of Go are, keep their marks.
+
+    Of a module of Go every major version has a path of its own, with the same before it.
+    """
+    if "/" in name:
+        return re.sub(r"/v\d+$", "", name.lower())
+    return re.sub(r"[-_.]+", "-", name.lower())
 
 
 @cache

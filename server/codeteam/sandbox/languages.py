@@ -33,7 +33,7 @@ class Language:
     toolchain: Toolchain
     """What its commands need."""
     packages: str
-    """Whose index a job's own packages come from: "pypi", "npm", or "" where there is no such step yet."""
+    """Whose index a job's own packages come from: "pypi", "npm", "go", or "" where there is no such step."""
     run_argv: Callable[[str], tuple[str, ...]]
     """The command that runs the program at a path."""
     load: Callable[[Sequence[str], str, str], Program] | None
@@ -59,6 +59,9 @@ class Language:
     """Environment variable of folders that imports are looked for in; empty where imports name files."""
     scaffold: Callable[[Collection[str]], Mapping[str, bytes]] = lambda _: {}
     """From the paths that are there, files that its commands need beside them; never a part of a proposal."""
+    requires: str = ""
+    """What a user runs so that the project's own manifest asks for `{packages}` as well; empty where there are several
+    such commands in use."""
     unmeasured: tuple[str, ...] = ()
     """What Python's jobs are judged by and this language's are not yet, in words for the evidence."""
 
@@ -162,7 +165,7 @@ LANGUAGES = {
         Language(
             tongue=TONGUES["go"],
             toolchain=GO,
-            packages="",
+            packages="go",
             run_argv=golang.run,
             load=golang.load,
             ran="every package compiles",
@@ -173,8 +176,8 @@ LANGUAGES = {
             lint_argvs=golang.lint,
             tidy_argvs=golang.tidy,
             scaffold=golang.scaffold,
+            requires="go get {packages}",
             unmeasured=(
-                "Modules that go.mod requires are not fetched: the code has the standard library.",
                 "Examples of a requirement are not run in Go.",
                 _NOT_TURNED,
             ),

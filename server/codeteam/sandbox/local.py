@@ -65,7 +65,9 @@ class LocalSandbox:
         self._wrapper = _bubblewrap(environ) if bubblewrap else None
         self._resolver = Resolver(cache=cache, environ=environ, exclude_newer=exclude_newer)
         self._npm = Npm(cache=cache, environ=environ, resolver=self._resolver, before=exclude_newer)
-        self._indexes = indexes(resolver=self._resolver, npm=self._npm)
+        self._indexes = indexes(
+            cache=cache, environ=environ, resolver=self._resolver, npm=self._npm, before=exclude_newer
+        )
         self._target = Target(platform.python_version())
         self._bodies: set[LocalBody] = set()
 

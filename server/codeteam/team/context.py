@@ -122,6 +122,7 @@ def _rendered(task: Task, role: str, text: str) -> str:
         "style_guide": ("" if foreign else one_line(settings.style_guide, 60)) or "the language's usual one",
         "test_framework": words["test framework"],
         "docs": words["docs"] if settings.require_docs else words["no docs"],
+        "packages": words["packages"],
         "interface": words["interface"],
         "typing": words["typing"],
         "logging": " ".join([words["logging"], *([_LOGS] if settings.require_logging else [])]),
@@ -158,8 +159,7 @@ def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Fee
     """For the developer: everything needed to write, and what was wrong with the last draft."""
     parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, plan)]
     parts += [_left_out(task), _rules(task)]
-    if task.dependencies or plan.dependencies:
-        installed = dict.fromkeys((*task.dependencies, *plan.dependencies))
+    if installed := dict.fromkeys((*_direct(task), *plan.dependencies)):
         parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
     if draft and feedback:
         parts.append(section("Your last draft", _fenced(_shown(task, draft))))
@@ -326,9 +326,14 @@ def _project(task: Task) -> str:
     parts = []
     if task.listing:
         parts.append("Files: " + ", ".join(one_line(path) for path in task.listing[:120]))
-    if task.dependencies:
-        parts.append("Declared packages: " + ", ".join(one_line(name, 200) for name in task.dependencies))
+    if declared := _direct(task):
+        parts.append("Declared packages: " + ", ".join(one_line(name, 200) for name in declared))
     return section("The project", "\n\n".join(parts)) if parts else ""
+
+
+def _direct(task: Task) -> list[str]:
+    """Packages that the project declares for its own code, which not every language tells from those that they need."""
+    return [line for line in task.dependencies if not line.endswith("// indirect")]
 
 
 def _left_out(task: Task) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -46,6 +46,7 @@ class JobSession:
         self._opened_for: str | None = None
         self._declared = task.dependencies
         self._questioned: set[str] = set()
+        self._told: set[str] = set()
 
     async def __aenter__(self) -> JobSession:
         return self
@@ -102,7 +103,17 @@ class JobSession:
             )
             self._opened_for = prepared.key
             self.image = self._session.image
+        self._tell_of_new(planned.keys(), prepared.locked)
         return ()
+
+    def _tell_of_new(self, planned: Set[str], locked: Sequence[str]) -> None:
+        """How the project comes to require what it does not yet: its manifest is the user's own."""
+        declared = {self.package_name(line) for line in self.task.dependencies}
+        new = [line for line in locked if self.package_name(line) in planned - declared - self._told]
+        self._told |= {self.package_name(line) for line in new}
+        if new and self.language.requires:
+            command = self.language.requires.replace("{packages}", " ".join(new))
+            self.record(Noted(f"The project does not require {', '.join(new)} yet: `{command}` adds that."))
 
     def package_name(self, requirement: str) -> str:
         """The package that a requirement line asks for, by the index of the job's language."""

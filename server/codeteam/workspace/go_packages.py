@@ -1,4 +1,4 @@
-"""Files of a Go module that a package needs to be compiled: its own, and those of the packages that it imports."""
+"""What a Go package needs to be compiled: its own files, those of the packages that it imports, and other modules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from codeteam.workspace.folder import Folder
 
 _PACKAGES = 30
+_LINES = 5000
+_REQUIRED = 400
+"""As many as the sandbox takes."""
 _MODULE = re.compile(r"^module[ \t]+(\S{1,300})", re.MULTILINE)
 _IMPORT = re.compile(r'^\s*(?:import\s*\(?\s*)?(?:[\w.]{1,100}[ \t]+)?"([^"\n]{1,300})"', re.MULTILINE)
 _NAMED = re.compile(r"[\w./-]{1,300}\.go\b")
@@ -38,6 +41,29 @@ def package_files(folder: Folder, path: str, requirement: str, listing: Sequence
             for match in _IMPORT.finditer(folder.text(name) or ""):
                 queue += _folders(match[1], modules)
     return found
+
+
+def required_modules(manifest: str) -> tuple[str, ...]:
+    """`path@version` of what a `go.mod` requires, marked as there where it is needed indirectly.
+
+    What it replaces by a folder or by another module is left out.
+    """
+    found: dict[str, str] = {}
+    replaced: set[str] = set()
+    block = ""
+    for line in manifest.splitlines()[:_LINES]:
+        text, _, comment = line.partition("//")
+        words = [word.strip('"`') for word in text.split()]
+        if block:
+            words = [] if words == [")"] else [block, *words]
+            block = block if words else ""
+        elif words[1:] == ["("]:
+            block = words[0]
+        if words[:1] == ["replace"] and "=>" in words:
+            replaced.add(words[1])
+        elif words[:1] == ["require"] and len(words) == 3:
+            found[words[1]] = f"{words[1]}@{words[2]}{' // indirect' if comment.split()[:1] == ['indirect'] else ''}"
+    return tuple(line for path, line in found.items() if path not in replaced)[:_REQUIRED]
 
 
 def _modules(folder: Folder, listing: Sequence[str]) -> Iterator[tuple[str, str]]:

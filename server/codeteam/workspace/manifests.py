@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from codeteam.workspace.folder import Folder
+from codeteam.workspace.go_packages import required_modules
 from codeteam.workspace.project import dependencies
 
 _LIMIT = 512 * 1024
@@ -21,12 +22,20 @@ _MANIFESTS = {
 """By language, files by which its tools know how to read the others."""
 
 
-def declared(language: str, folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> tuple[str, ...]:
-    """Requirement lines that the project declares, as the language's index takes them: names and versions only."""
+def declared(
+    language: str, path: str, folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]
+) -> tuple[str, ...]:
+    """Requirement lines that the project declares, as the language's index takes them: names and versions only.
+
+    `path` is that of the document, for a workspace may hold several projects.
+    """
     if language == "python":
         return dependencies(folder, pyproject, listing)
     if language in ("javascript", "typescript"):
         return _of_npm(folder)
+    if language == "go":
+        nearest = next((name for name in manifests(language, path, listing) if name.endswith("go.mod")), "")
+        return required_modules(folder.text(nearest, _LIMIT) or "") if nearest else ()
     return ()
 
 
