@@ -64,8 +64,8 @@ def page() -> str:
         "| `HF_ENDPOINT` | mirror of huggingface.co that the embedded model is fetched from |",
         "| `CODETEAM_CONFIG` | your configuration folder: `settings.toml`, `prompts/` |",
         "| `CODETEAM_HOME` | folder of state: history, logs |",
-        "| `CODETEAM_CACHE` | folder of what can be fetched again: embedded models, locks of packages, packages of the "
-        "local sandbox; wheels stay in uv's own cache, images and volumes with the Docker engine |",
+        "| `CODETEAM_CACHE` | folder of what can be fetched again: embedded models, locks of packages, modules of Go, "
+        "packages of the local sandbox; wheels stay in uv's own cache, images and volumes with the Docker engine |",
         "| `CODETEAM_WORKER_PYTHON` | Python that runs the workers, where it is not the one that runs Codeteam: an "
         "absolute path, Python 3.11 or newer, with the same version of Codeteam installed whole. The server itself "
         "then needs only the packages of the group `server` in `pyproject.toml` |",

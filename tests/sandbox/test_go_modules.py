@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -299,10 +300,12 @@ async def sandbox_of_modules(kind: str, places: Path, served: Proxy) -> AsyncIte
     else:
         made = DockerSandbox(cache=places / CACHE, environ=own, limits=SMALL)
     yield made
+    await made.aclose()
     if isinstance(made, DockerSandbox):
         for key in made._locks:
-            await made._engine.call(_removal(f"codeteam-go-{key}"))
-    await made.aclose()
+            with contextlib.suppress(SandboxUnavailable):
+                await made._engine.call(_removal(f"codeteam-go-{key}"))
+        made._engine.close()
 
 
 def _removal(volume: str) -> Callable[[Any], object]:

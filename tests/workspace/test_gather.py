@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -390,6 +391,42 @@ PYTEST = "[tool.pytest.ini_options]\ntestpaths = "
 def test_where_tests_are_kept(tmp_path: Path, files: dict[str, str], path: str, expected: str) -> None:
     (tmp_path.parent / "out").mkdir(exist_ok=True)
     assert gather(make(tmp_path, files), path).tests_folder == expected
+
+
+def test_modules_that_the_nearest_manifest_of_go_requires(tmp_path: Path) -> None:
+    manifest = """\
+        module example.org/shop // require example.com/no v1.0.0
+
+        go 1.24
+
+        require example.com/one v1.2.0
+        require ( // these too
+            "example.com/two/v2" v2.0.0-rc.1+incompatible
+            example.com/deep v0.0.0-20230101000000-abcdefabcdef // indirect; for two
+            example.com/near v0.0.0
+            example.com/forked v1.0.0
+            // example.com/not v1.0.0
+            example.com/broken
+        )
+        exclude example.com/three v1.0.0
+        replace example.com/near => ../near
+        replace (
+            example.com/forked v1.0.0 => example.com/fork v1.1.0
+        )
+        retract v1.0.0
+        """
+    nearer = "module example.org/shop/inner\nrequire example.com/inner v1.0.0\n"
+    files = {"go.mod": textwrap.dedent(manifest), "a.go": "package a\n", "inner/b.go": "package b\n", "c.py": "1\n"}
+    make(tmp_path, {**files, "inner/go.mod": nearer, "odd/go.mod": "require (" * 3000, "odd/d.go": "package d\n"})
+    assert gather(tmp_path, "a.go").dependencies == (
+        "example.com/one@v1.2.0",
+        "example.com/two/v2@v2.0.0-rc.1+incompatible",
+        "example.com/deep@v0.0.0-20230101000000-abcdefabcdef // indirect",
+    )
+    assert gather(tmp_path, instruction="Write b.go").dependencies == gather(tmp_path, "a.go").dependencies
+    assert gather(tmp_path, "inner/b.go").dependencies == ("example.com/inner@v1.0.0",)
+    assert gather(tmp_path, "odd/d.go").dependencies == ()
+    assert gather(tmp_path, "c.py").dependencies == ()
 
 
 def test_dependencies_are_plain_names_and_versions(tmp_path: Path) -> None:

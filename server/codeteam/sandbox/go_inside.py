@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    cache = Path(os.environ.get("GOMODCACHE", "/nowhere"), "cache", "download")
+    cache = Path(os.getenv("GOMODCACHE", "/nowhere"), "cache", "download")
     for place, folders, names in os.walk("."):
         folders[:] = [name for name in folders if not name.startswith(".")]
         if "go.mod" in names:

@@ -62,7 +62,8 @@ def required_modules(manifest: str) -> tuple[str, ...]:
         if words[:1] == ["replace"] and "=>" in words:
             replaced.add(words[1])
         elif words[:1] == ["require"] and len(words) == 3:
-            found[words[1]] = f"{words[1]}@{words[2]}{' // indirect' if comment.split()[:1] == ['indirect'] else ''}"
+            indirect = comment.split()[:1] in (["indirect"], ["indirect;"])
+            found[words[1]] = f"{words[1]}@{words[2]}{' // indirect' if indirect else ''}"
     return tuple(line for path, line in found.items() if path not in replaced)[:_REQUIRED]
 
 
