@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.questions import Answer, Consent, Install, Question
+from codeteam.domain.settings import NewPackages
 from codeteam.sandbox import go_host, go_inside, go_modules, known
+from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Resolver, Target
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.go_modules import GoLock, GoModules
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
 from codeteam.sandbox.languages import LANGUAGES
 from codeteam.sandbox.local import LocalSandbox
+from codeteam.team.newcomers import admitted
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.modules import Proxy, library, proxy
 
@@ -415,3 +419,34 @@ async def test_what_is_easily_mistaken_is_told(sandbox_of_modules: DockerSandbox
     assert (problem.kind, "Did you mean github.com/gorilla/mux?" in problem.message) == ("mistaken", True)
     [problem] = await sandbox_of_modules.look_up(("https://example.com/two",), "go")
     assert "path of a module" in problem.message
+
+
+@pytest.mark.docker
+async def test_the_user_is_asked_once_for_each_new_module(served: Proxy, docker_ready: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def ask(question: Question, _: object) -> Answer:
+        assert isinstance(question, Install)
+        asked.append(question.text)
+        return Consent("young" in question.package)
+
+    own = environ(served.address)
+    sandbox = DockerSandbox(cache=docker_ready / CACHE, environ=own, limits=SMALL, exclude_newer="2026-11-19")
+    lines = ("example.com/young v1.0.0", "github.com/gorilla/mox", "example.com/two@v1.0.0", "example.com/invented")
+    for _ in range(2):
+        looked_at = await admitted(
+            {go_modules.name_of(line): line for line in lines},
+            declared=frozenset({"example.com/two"}),
+            policy=NewPackages.ASK,
+            consents=Consents(tmp_path / "packages.json", ask),
+            sandbox=sandbox,
+            language="go",
+            index="go",
+        )
+        assert looked_at.trusted == {"example.com/two", "example.com/young"}
+        assert [problem.requirement for problem in looked_at.refused] == ["github.com/gorilla/mox"]
+    await sandbox.aclose()
+    young, mox, again = asked
+    assert "example.com/young of the Go module proxy" in young
+    assert "only in the last days" in young
+    assert again == mox

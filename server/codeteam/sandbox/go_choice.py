@@ -244,4 +244,4 @@ def _cause(said: str) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8") if path.is_file() else ""
+    return path.read_text("utf-8", "replace") if path.is_file() else ""
