@@ -14,7 +14,7 @@ import pytest
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.questions import Answer, Consent, Install, Question
 from codeteam.domain.settings import NewPackages
-from codeteam.sandbox import go_host, go_inside, go_modules, known
+from codeteam.sandbox import go_modules
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.dependencies import Resolver, Target
 from codeteam.sandbox.docker import DockerSandbox
@@ -58,7 +58,7 @@ def served() -> Iterator[Proxy]:
 def environ(address: str, **more: str) -> dict[str, str]:
     """The user's environment, with go's settings for this proxy."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GO")}
-    return kept | {"GOPROXY": address, "GOSUMDB": "off"} | more
+    return kept | {"GOPROXY": address, "GOSUMDB": "off", "GOMODCACHE": "/nowhere"} | more
 
 
 @pytest.fixture
@@ -83,103 +83,6 @@ async def refused(modules: GoModules, *lines: str, trusted: frozenset[str] = fro
     lock = await modules.lock(go_modules.check(lines)[0], HERE, trusted)
     assert isinstance(lock, tuple), lock
     return list(lock)
-
-
-@pytest.mark.parametrize(
-    ("line", "normal"),
-    [
-        ("github.com/google/uuid", "github.com/google/uuid@latest"),
-        ("github.com/google/uuid@latest", "github.com/google/uuid@latest"),
-        ("github.com/google/uuid v1.6.0", "github.com/google/uuid@v1.6.0"),
-        ("github.com/google/uuid@1.6.0", "github.com/google/uuid@v1.6.0"),
-        (" example.com/a @ v2.0.0+incompatible ", "example.com/a@v2.0.0+incompatible"),
-        ("example.com/a v0.0.0-20230101000000-abcdefabcdef // indirect",) * 1
-        + ("example.com/a@v0.0.0-20230101000000-abcdefabcdef",),
-        ("github.com/BurntSushi/toml@v1.4.0-rc.1", "github.com/BurntSushi/toml@v1.4.0-rc.1"),
-        ("gopkg.in/yaml.v3", "gopkg.in/yaml.v3@latest"),
-    ],
-)
-def test_paths_with_versions_are_taken(line: str, normal: str) -> None:
-    assert go_modules.check([line]) == ((normal,), ())
-    assert go_modules.name_of(line) == normal.partition("@")[0]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "https://example.com/a", "example.com:8080/a", "127.0.0.1/a", "[::1]/a", "user@example.com/a", "file:///etc",
-        "../a", "/etc/passwd", "./a", "example.com/../a", "example.com/a/", "example.com//a", "example.com/.git",
-        "-x", "--modfile=a.com", "example.com/a -x", "example.com/a@-x", "-modfile@v1.0.0", "example.com/a@main",
-        "example.com/a@v1", "example.com/a@>=v1.0.0", "example.com/a@v1.0.0 example.com/b", "example.com/a\nb.com/c",
-        "example.com/a@v1.0.0@v2.0.0", "example.com/a=>b.com/c", "example.com/ä", "EXAMPLE.com/a", "example.com/a b",
-        "a.com/" + "b" * 300, "example.com/a@v1.0.0/../x", "", "%s", "github.com/x/y@none", "go@1.16", "\0",
-    ],
-)  # fmt: skip
-def test_all_else_is_a_problem(line: str) -> None:
-    good, [problem] = go_modules.check([line])
-    assert good == ()
-    assert "path of a module" in problem.message or "standard library" in problem.message
-
-
-@pytest.mark.parametrize("line", ["fmt", "encoding/json", "net/http@latest", "math/rand/v2"])
-def test_the_standard_library_is_not_asked_for(line: str) -> None:
-    good, [problem] = go_modules.check([line])
-    assert good == ()
-    assert "standard library" in problem.message
-
-
-def test_the_first_line_for_a_module_counts_and_there_are_not_too_many() -> None:
-    lines = ["example.com/a@v1.0.0", "example.com/a", *(f"example.com/m{number}" for number in range(399))]
-    good, [problem] = go_modules.check(lines)
-    assert good[0] == "example.com/a@v1.0.0"
-    assert len(good) == 399
-    assert "More than 400" in problem.message
-
-
-@pytest.mark.parametrize(
-    ("setting", "taken"),
-    [
-        ("https://proxy.golang.org,direct", "https://proxy.golang.org"),
-        ("https://a.example|https://b.example,direct", "https://a.example|https://b.example"),
-        ("direct,https://a.example", "https://a.example"),
-        ("https://a.example,off,https://b.example", "https://a.example"),
-        ("direct", "off"),
-        ("off", "off"),
-        ("", "off"),
-    ],
-)
-def test_only_proxies_are_asked(setting: str, taken: str) -> None:
-    assert go_host.proxies_of(setting) == taken
-
-
-def test_what_is_private_by_its_patterns() -> None:
-    patterns = "*.corp.example, github.com/own*/secret-[^a],"
-    for path, private in (
-        ("git.corp.example/a/b", True),
-        ("corp.example/a", False),
-        ("github.com/ownly/secret-b/deep", True),
-        ("github.com/ownly/secret-a", False),
-        ("github.com", False),
-    ):
-        assert go_host.is_private(path, patterns) is private, path
-    assert not go_host.is_private("example.com/a", "none")
-    assert not go_host.is_private("example.com/a", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "mistaken", "meant"),
-    [
-        ("github.com/stretchr/testifi", "github.com/stretchr/testify", "github.com/stretchr/testify"),
-        ("github.com/go-chi/chi/v4", "", "github.com/go-chi/chi/v5"),
-        ("github.com/Sirupsen/logrus", "", "github.com/sirupsen/logrus"),
-        ("github.com/uber-go/zap", "go.uber.org/zap", "go.uber.org/zap"),
-        ("github.com/gorilla/mux", "", "github.com/gorilla/mux"),
-        ("example.org/surely/invented", "", ""),
-    ],
-)
-def test_names_near_to_known_ones(name: str, mistaken: str, meant: str) -> None:
-    assert known.mistaken(name, "go") == mistaken
-    assert known.meant(name, "go") == meant
 
 
 async def test_a_lock_has_what_is_needed_and_no_more(modules: GoModules, served: Proxy) -> None:
@@ -267,12 +170,42 @@ async def test_no_proxy_is_said_and_what_was_known_still_counts(served: Proxy, p
     with pytest.raises(SandboxUnavailable, match=r"could not be fetched: .*connection refused"):
         await modules.install(lock, HERE, tmp_path, own_copies=True)
     for setting in ("direct", "off"):
-        with pytest.raises(SandboxUnavailable, match="name no proxy") as caught:
-            await index(places / CACHE, setting).lock(("example.com/other@latest",), HERE)
-        assert "go env -w GOPROXY" in caught.value.hint
+        [problem] = await refused(index(places / CACHE, setting), "example.com/other")
+        assert "go env -w GOPROXY" in problem.message
     with pytest.raises(SandboxUnavailable) as caught:
         await index(places / CACHE, "http://user:geheim-4711@127.0.0.1:9/").lock(("example.com/other@latest",), HERE)
     assert "geheim" not in f"{caught.value} {caught.value.hint}"
+
+
+async def test_what_the_user_has_already_need_not_be_asked_for(places: Path, tmp_path: Path) -> None:
+    """Private modules, which no proxy may be asked for, and any where there is no network."""
+    secret = library("git.corp.example/secret", requires=["git.corp.example/deep v1.0.0"])
+    fetched = (secret, library("git.corp.example/deep"), library("example.com/Fetched"))
+    (tmp_path / "packages").symlink_to(places / CACHE / "packages")
+    with proxy(*fetched) as once:
+        lines = ("git.corp.example/secret@v1.0.0", "example.com/Fetched@v1.0.0")
+        # Codeteam's own cache of modules, here in the place of the user's.
+        theirs = index(tmp_path, once.address)
+        (tmp_path / "first").mkdir()
+        await theirs.install(await locked(theirs, *lines), HERE, tmp_path / "first", own_copies=True)
+    own = {"GOMODCACHE": str(tmp_path / "go" / "modules"), "GOPRIVATE": "*.corp.example"}
+    with proxy(library("example.com/two")) as public:
+        for number, address in enumerate((f"{public.address},direct", "direct", "http://127.0.0.1:9")):
+            folder = tmp_path / f"{number}"
+            (folder / "unpacked").mkdir(parents=True)
+            (folder / "packages").symlink_to(places / CACHE / "packages")
+            modules = index(folder, address, **own)
+            lock = await locked(modules, *lines)
+            assert lock.packages == (
+                "example.com/Fetched@v1.0.0", "git.corp.example/deep@v1.0.0", "git.corp.example/secret@v1.0.0",
+            )  # fmt: skip
+            await modules.install(lock, HERE, folder / "unpacked", own_copies=True)
+            assert (folder / "unpacked" / "git.corp.example" / "deep@v1.0.0" / "deep.go").is_file()
+            assert (await locked(modules, "example.com/Fetched")).packages == ("example.com/Fetched@v1.0.0",)
+            for line in ("git.corp.example/secret", "git.corp.example/secret@v1.1.0", "git.corp.example/other@v1.0.0"):
+                [problem] = await refused(modules, line)
+                assert "GOPRIVATE" in problem.message
+        assert not [path for path in public.asked if "corp" in path or path.endswith(".zip")]
 
 
 async def test_a_version_stays_what_it_was(places: Path, tmp_path: Path) -> None:
@@ -356,62 +289,6 @@ async def test_modules_are_there_and_only_those(sandbox_of_modules: DockerSandbo
         outcome = await session.run(Command(("sh", "-c", inside)))
         if isinstance(sandbox, DockerSandbox):
             assert outcome.run.stderr.count("Read-only file system") == 2, outcome
-
-
-def test_manifests_name_what_is_here_and_nothing_else(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    for name in ("example.com/two/@v/v1.1.0.mod", "example.com/!loud/@v/v1.0.0.mod", "example.com/fork/@v/v1.5.0.mod"):
-        (cache / name).parent.mkdir(parents=True)
-        (cache / name).touch()
-    (tmp_path / "near").mkdir()
-    (tmp_path / "near" / "go.mod").touch()
-    manifest = tmp_path / "go.mod"
-    manifest.write_text(MANIFEST, "utf-8")
-    go_inside.leave_others_out(manifest, cache)
-    gone = [line for line in MANIFEST.splitlines() if "gone" in line]
-    assert len(gone) == 7
-    assert manifest.read_text("utf-8").splitlines() == [line for line in MANIFEST.splitlines() if line not in gone]
-    for odd in (
-        "require",
-        "require (",
-        ")",
-        "replace",
-        "replace a =>",
-        "replace =>",
-        "require a b",
-        "\0",
-        "require \0 \0",
-    ):
-        manifest.write_text(odd, "utf-8")
-        go_inside.leave_others_out(manifest, cache)
-
-
-MANIFEST = """\
-module example.org/shop // require example.com/not-read v1.0.0
-
-go 1.24
-
-require example.com/two v1.1.0
-require example.com/two/gone v1.0.0
-require "example.com/Loud" v1.0.0
-require (
-\texample.com/gone v1.0.0 // indirect
-\texample.com/two v1.0.0-gone
-\texample.com/near v0.0.0
-\texample.com/forked v1.0.0
-\texample.com/forked/gone v1.0.0
-)
-
-replace example.com/near => ./near
-
-replace (
-\texample.com/forked => example.com/fork v1.5.0
-\texample.com/forked/gone v1.0.0 => example.com/fork v1.6.0
-\texample.com/far/gone => ../far
-)
-
-replace example.com/two v1.0.0 => ../gone
-"""
 
 
 async def test_what_is_easily_mistaken_is_told(sandbox_of_modules: DockerSandbox | LocalSandbox) -> None:

@@ -143,7 +143,8 @@ def _served(scenario: Scenario, folder: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     with proxy(*scenario.modules) as served:
-        yield {"GOPROXY": served.address, "GOSUMDB": "off", "CODETEAM_CACHE": str(folder / "cache")}
+        caches = {"GOMODCACHE": str(folder / "no-modules"), "CODETEAM_CACHE": str(folder / "cache")}
+        yield {"GOPROXY": served.address, "GOSUMDB": "off", **caches}
 
 
 def _remembered(home: Path, job: str) -> list[dict[str, Any]]:

@@ -22,6 +22,14 @@ _PRUNED = (1, 17)
 _OLDER = 20
 """How many older versions are looked at where the newest is too young."""
 _UNKNOWN = "There is no module of this name on the proxy."
+_PRIVATE = (
+    "GOPRIVATE or GONOPROXY keep this module from proxies, and this version is not in your own cache of modules: "
+    "`go mod download` in a project that requires it puts it there."
+)
+_UNASKED = (
+    "The settings of go name no proxy, and it is not in your own cache of modules. `go env -w "
+    "GOPROXY=https://proxy.golang.org` names one; `direct` is not taken here."
+)
 _WHOLE_HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 """Where a module has an owner's name before its own."""
 
@@ -57,9 +65,14 @@ class Question:
     before: str
     """A date; empty for no age."""
 
-    async def facts(self, *words: str) -> list[_Facts]:
-        """Raises SandboxUnavailable when a proxy that is asked does not answer."""
-        told, said = await self.host.ask(self.place, "list", "-m", "-e", "-json", *words, proxies=self.settings.proxies)
+    async def facts(self, *words: str, newest: bool = False) -> list[_Facts]:
+        """With `newest`, proxies are asked first, for the user's own cache knows no newer versions.
+
+        Raises:
+            SandboxUnavailable: a proxy that is asked does not answer.
+        """
+        proxies = self.settings.newest if newest else self.settings.nearest
+        told, said = await self.host.ask(self.place, "list", "-m", "-e", "-json", *words, proxies=proxies)
         found: list[_Facts] = list(objects(told)) or [{"Error": {"Err": said}}]
         for fact in found:
             if unreached(_error(fact)):
@@ -88,13 +101,18 @@ async def choose(question: Question) -> Choice | Problems:
 
 async def _asked(question: Question) -> dict[str, str] | Problems:
     """Exact versions by path, of what was asked for."""
-    if private := [path for path in question.lines if is_private(path, question.settings.private)]:
-        said = "GOPRIVATE or GONOPROXY keep this module from proxies, and from elsewhere modules are not fetched here."
-        return tuple(question.problem(path, said) for path in private)
+    settings = question.settings
+    private = [path for path in question.lines if is_private(path, settings.private)]
+    problems = [question.problem(path, _PRIVATE) for path in private if not settings.has(path, question.lines[path])]
+    if problems:
+        return tuple(problems)
     question.write({})
     found: dict[str, str] = {}
-    problems: list[DependencyProblem] = []
-    for fact in await question.facts(*(f"{path}@{wanted}" for path, wanted in question.lines.items())):
+    asked = [f"{path}@{wanted}" for path, wanted in question.lines.items()]
+    newest = [name for name in asked if name.endswith("@latest")]
+    facts = await question.facts(*newest, newest=True) if newest else []
+    facts += await question.facts(*(set(asked) - set(newest))) if len(newest) < len(asked) else []
+    for fact in facts:
         path = str(fact.get("Path", ""))
         if said := _error(fact):
             named = [path] if path in question.lines else question.lines
@@ -110,7 +128,7 @@ async def _asked(question: Question) -> dict[str, str] | Problems:
 
 async def _older(question: Question, path: str) -> str:
     """The newest release that is old enough; empty when there is none."""
-    [fact] = await question.facts("-versions", f"{path}@latest")
+    [fact] = await question.facts("-versions", f"{path}@latest", newest=True)
     releases = [version for version in reversed(fact.get("Versions", ())) if "-" not in version][:_OLDER]
     looked_at = await question.facts(*(f"{path}@{version}" for version in releases)) if releases else []
     return next((fact["Version"] for fact in looked_at if not (_error(fact) or question.too_young(fact))), "")
@@ -120,10 +138,13 @@ async def _refused(question: Question, path: str, said: str) -> DependencyProble
     """What is told of a module that was asked for and cannot be had."""
     if not absent(said):
         return question.problem(path, f"It cannot be had: {_cause(said)}")
+    if not question.settings.named:
+        return question.problem(path, _UNASKED)
     wanted, outer = question.lines[path], list(_outer(path))
     major = re.match(r"v([2-9]|\d\d+)\.", wanted)
     grown = [f"{path}/{major[0][:-1]}@{wanted}"] if major and not re.search(r"/v\d+$", path) else []
-    looked_at = await question.facts(f"{path}@latest", *grown, *(f"{name}@latest" for name in outer))
+    words = (f"{path}@latest", *grown, *(f"{name}@latest" for name in outer))
+    looked_at = await question.facts(*words, newest=True)
     there = {str(fact["Path"]): str(fact["Version"]) for fact in looked_at if not _error(fact)}
     other = next((f"{name}@{version}" for name, version in there.items() if name.startswith(f"{path}/")), "")
     if path in there and not other:
@@ -144,7 +165,7 @@ async def _with_needs(question: Question, found: Mapping[str, str]) -> Choice | 
     """What these modules need, and what is wrong with it."""
     manifest = question.write(found)
     built = [fact for fact in await question.facts("all") if not fact.get("Main")]
-    graph = _graph((await question.host.ask(question.place, "mod", "graph", proxies=question.settings.proxies))[0])
+    graph = _graph((await question.host.ask(question.place, "mod", "graph", proxies=question.settings.nearest))[0])
     chosen = {str(fact["Path"]): fact for fact in built if "Path" in fact}
     if missing := [path for path in question.lines if path not in chosen]:
         cause = _cause(next((_error(fact) for fact in built if _error(fact)), "go does not list it"))

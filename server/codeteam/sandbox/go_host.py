@@ -1,8 +1,8 @@
 """Runs the `go` of the sandbox's own wheel on the host, to ask proxies of modules; nothing of a module is ever run.
 
 Which proxies are asked, what is private, and with what keys, is the business of the user's own settings: `go env`,
-the environment and `.netrc`. But modules come from proxies alone: from where a module's name itself points, as
-`direct` has it, nothing is fetched, for names come from a model.
+the environment and `.netrc`. But modules come from proxies alone, and from what the user's own `go` fetched before:
+from where a module's name itself points, as `direct` has it, nothing is fetched, for names come from a model.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ _OWN = {
     "GOVCS": "*:off",
     "GOWORK": "off",
 }
-_ABSENT = re.compile(r"\b(?:404 Not Found|410 Gone|no matching versions|unknown revision)\b|no such file or directory")
-"""The proxy answered that it has no such thing; the last is said of one that is a folder."""
+_ABSENT = re.compile(
+    r"\b(?:404 Not Found|410 Gone|no matching versions|unknown revision)\b"
+    r"|no such file or directory|cannot find the (?:file|path)|lookup disabled by GOPROXY=off"
+)
+"""A proxy answered that it has no such thing, or a folder that is one does not, or there is none."""
 _UNREACHED = re.compile(
     r"dial tcp|connection re[sf]|no such host|[Tt]imeout|timed out|unreachable|proxyconnect|tls: |x509: |: EOF"
-    r"|no space left|GOPROXY=off|GOPROXY list|invalid proxy URL|insecure URL|: (?:4\d\d|5\d\d) [A-Z]"
+    r"|no space left|GOPROXY list|invalid proxy URL|insecure URL|: (?:4\d\d|5\d\d) [A-Z]"
 )
 _LAST_WORDS = 300
 
@@ -40,12 +43,31 @@ _LAST_WORDS = 300
 class Settings:
     """What matters of the user's, and of `go` itself."""
 
-    proxies: str
-    """As `GOPROXY` has them."""
+    named: str
+    """Proxies, as `GOPROXY` has them; empty where there is none."""
+    cache: Path | None
+    """The user's own of modules, which is a proxy as well; None where there is none yet."""
     private: str
     """Patterns of the names that no proxy is asked for."""
     version: str
     """Of Go, "1.27.3"."""
+
+    def has(self, path: str, version: str) -> bool:
+        """Whether a version of a module is in the user's own cache, so that no proxy is asked for it."""
+        if self.cache is None:
+            return False
+        here = self.cache / escaped(path) / "@v"
+        return all((here / f"{escaped(version)}.{ending}").is_file() for ending in ("info", "mod", "zip"))
+
+    @property
+    def nearest(self) -> str:
+        """All that may be asked, for exact versions: the cache first."""
+        return ",".join(filter(None, (self.cache.as_uri() if self.cache else "", self.named))) or "off"
+
+    @property
+    def newest(self) -> str:
+        """All that may be asked, for what is new: the cache last, and where no proxy can be reached."""
+        return "|".join(filter(None, (self.named, self.cache.as_uri() if self.cache else ""))) or "off"
 
     @property
     def release(self) -> str:
@@ -76,11 +98,14 @@ class GoHost:
 
     async def settings(self, place: Path) -> Settings:
         """Raises SandboxUnavailable when go cannot read the user's settings."""
-        code, told, said = await self._go(place, "env", "-json", "GOPROXY", "GONOPROXY", "GOVERSION")
+        own = {name: self._environ.get(name, "") for name in ("GOMODCACHE", "GOPATH")}
+        names = ("GOPROXY", "GONOPROXY", "GOVERSION", "GOMODCACHE")
+        code, told, said = await self._go(place, "env", "-json", *names, **own)
         if code:
             raise unavailable(said)
         found = json.loads(told)
-        return Settings(proxies_of(found["GOPROXY"]), found["GONOPROXY"], found["GOVERSION"].removeprefix("go"))
+        version = found["GOVERSION"].removeprefix("go")
+        return Settings(proxies_of(found["GOPROXY"]), _cache(found["GOMODCACHE"]), found["GONOPROXY"], version)
 
     async def _go(self, place: Path, *arguments: str, **more: str) -> tuple[int, str, str]:
         home = await of_this_machine("go", self._resolver, self._cache) / "go"
@@ -96,14 +121,20 @@ class GoHost:
 
 
 def proxies_of(setting: str) -> str:
-    """A list of proxies, separated as before, without `direct` and what stands after `off`; "off" when none is left."""
+    """A list of proxies, separated as before, without `direct` and what stands after `off`; empty when none is left."""
     kept: list[str] = []
     for name, mark in re.findall(r"([^,|]+)([,|]?)", setting):
         if name.strip() == "off":
             break
         if name.strip() != "direct":
             kept += [name.strip(), mark]
-    return "".join(kept[:-1]) or "off"
+    return "".join(kept[:-1])
+
+
+def _cache(modules: str) -> Path | None:
+    place = Path(modules, "cache", "download")
+    # A list of proxies has no way to write a comma.
+    return place if place.is_absolute() and place.is_dir() and not set(",|") & set(modules) else None
 
 
 def is_private(path: str, patterns: str) -> bool:
@@ -136,16 +167,16 @@ def unavailable(said: str) -> SandboxUnavailable:
             f"The module {match[1]} is not what it was, or what the checksum database knows.",
             "Whoever runs the proxy may know why; `go mod verify` in a project that uses it tells more.",
         )
-    if "GOPROXY=off" in said:
-        return SandboxUnavailable(
-            "Modules could not be fetched: the settings of go name no proxy.",
-            "Name one, as in `go env -w GOPROXY=https://proxy.golang.org`; `direct` is not taken here.",
-        )
     words = without_places(said.strip().splitlines()[-1] if said.strip() else "go failed")[-_LAST_WORDS:]
     return SandboxUnavailable(
         f"Modules could not be fetched: {words}",
         "Check the network, and what `go env GOPROXY` names; modules that were used before still work.",
     )
+
+
+def escaped(text: str) -> str:
+    """As it is in names of files, which not every system tells apart by the size of letters."""
+    return re.sub(r"[A-Z]", lambda match: f"!{match[0].lower()}", text)
 
 
 def objects(told: str) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from typing import Final
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.sandbox.dependencies import FRESH, LONGEST_LINE, Resolver, Target, keep, recall
 from codeteam.sandbox.go_choice import Choice, Question, choose
-from codeteam.sandbox.go_host import GoHost, objects, unavailable
+from codeteam.sandbox.go_host import GoHost, escaped, objects, unavailable
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.policy import GO_MODULES
 from codeteam.sandbox.scratch import scratch
@@ -145,7 +145,7 @@ class GoModules:
         choice = lock.choice
         known = self._locks / f"{lock.key}.go.sum"
         with scratch("go") as place:
-            proxies = (await self._host.settings(place)).proxies
+            proxies = (await self._host.settings(place)).nearest
             (place / "go.mod").write_text(choice.manifest, "utf-8")
             (place / "go.sum").write_text(choice.sums + recall(known), "utf-8")
             _, said = await self._host.ask(place, "mod", "graph", proxies=proxies)
@@ -164,15 +164,15 @@ def _fill(folder: Path, modules: Path, choice: Choice) -> None:
     cache = Path("cache", "download")
     manifests = re.findall(r"^(\S+) (\S+)/go\.mod ", choice.sums, re.MULTILINE)
     for path, version in manifests:
-        _copy(cache / _escaped(path) / "@v", f"{_escaped(version)}.mod", modules, folder)
+        _copy(cache / escaped(path) / "@v", f"{escaped(version)}.mod", modules, folder)
     for name in (*choice.chosen, *choice.beside):
-        path, version = map(_escaped, name.split("@"))
+        path, version = map(escaped, name.split("@"))
         shutil.copytree(modules / f"{path}@{version}", folder / f"{path}@{version}")
         for ending in ("info", "mod", "ziphash"):
             _copy(cache / path / "@v", f"{version}.{ending}", modules, folder)
     for name in choice.chosen:
         # Whoever asks this cache for a module's newest version gets the chosen one.
-        path, version = map(_escaped, name.split("@"))
+        path, version = map(escaped, name.split("@"))
         place = folder / cache / path
         (place / "@v" / "list").write_text(f"{name.partition('@')[2]}\n", "utf-8")
         shutil.copy(place / "@v" / f"{version}.info", place / "@latest")
@@ -181,8 +181,3 @@ def _fill(folder: Path, modules: Path, choice: Choice) -> None:
 def _copy(where: Path, name: str, source: Path, target: Path) -> None:
     (target / where).mkdir(parents=True, exist_ok=True)
     shutil.copy(source / where / name, target / where / name)
-
-
-def _escaped(text: str) -> str:
-    """As it is in names of files, which not every system tells apart by the size of letters."""
-    return re.sub(r"[A-Z]", lambda match: f"!{match[0].lower()}", text)
