@@ -36,13 +36,13 @@ testIn(() => bench, 'the palette offers what can be done with the document at ha
     assert.ok(!titles.includes(`Codeteam: ${name}`), `${name} is not offered: ${titles.join(', ')}`);
   }
   assert.ok(titles.includes('Codeteam: Choose Model'), titles.join(', '));
-  await bench.open('slug.py');
+  await bench.show('slug.py');
   await bench.goTo(6);
   await bench.until(async () => (await palette('Codeteam: Review')).includes('Codeteam: Review'), 'command for code');
 });
 
 testIn(() => bench, 'of several files of the explorer each is a job, once the user has said so', async () => {
-  await bench.open('slug.py');
+  await bench.show('slug.py');
   const row = (name) => bench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
   await row('cart.py').click();
   await row('slug.py').click({ modifiers: ['Control'] });

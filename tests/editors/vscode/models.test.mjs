@@ -61,7 +61,7 @@ testIn(() => bench, 'a quota that is used up, and a consent that was not given, 
 });
 
 testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowhere', async () => {
-  await bench.open('slug.py');
+  await bench.show('slug.py');
   await bench.command('Codeteam: Choose Model');
   await bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Recorded' }).waitFor();
   await bench.picture('choose-model');
@@ -81,7 +81,7 @@ testIn(() => bench, 'a provider’s key is asked for, hidden, and written nowher
 });
 
 testIn(() => bench, 'Azure, which has no address of its own, is said to need one', async () => {
-  await bench.open('slug.py');
+  await bench.show('slug.py');
   await bench.command('Codeteam: Choose Model');
   const row = bench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Azure OpenAI' });
   await bench.page.locator('.quick-input-widget input.input').fill('Azure OpenAI');
@@ -93,7 +93,6 @@ testIn(() => bench, 'Azure, which has no address of its own, is said to need one
   await bench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
 
   bench.configure({ 'codeteam.model': 'azure/my-gpt' }); // by hand, past the picker
-  await bench.open('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');
   const failed = await bench.notification('Codeteam could not implement slug');

@@ -140,6 +140,14 @@ export class Workbench {
     await this.page.locator('.tab.active', { hasText: name }).waitFor({ timeout: PATIENCE });
   }
 
+  /** Opens a file of the window's shop, or of a fresh one where there is no window; quicker than a fresh window is. */
+  async show(name) {
+    if (!this.page) return this.open(name);
+    await this.command('Notifications: Clear All Notifications');
+    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).dblclick();
+    await this.page.locator('.tab.active', { hasText: name }).waitFor({ timeout: PATIENCE });
+  }
+
   /** Runs a module of tests in the extension host; resolves to what each told, and to VS Code's exit code. */
   async runInHost(name, extension, tests) {
     let ended;
