@@ -60,7 +60,7 @@ setup() { source "$BATS_TEST_DIRNAME/../calc.sh"; }
 async def test_go_compiles_tests_measures_and_vets(sandbox: Sandbox) -> None:
     assert GO.load is not None
     files = {"calc/calc.go": CODE.encode(), "calc/calc_test.go": GO_TESTS, ".codeteam/.reports": b""}
-    files |= GO.scaffold(files)
+    files |= GO.scaffold(files, ())
     async with sandbox.open(language="go") as session:
         program = GO.load(("calc/calc.go",), "ran", "token")
         outcome = await session.run(Command(program.argv, files=files, collect=("ran",)))
@@ -91,7 +91,7 @@ async def test_a_program_that_does_not_compile_passes_nothing(sandbox: Sandbox) 
     files = {"calc.go": b"package calc\nfunc Double(n int) int { return m }\n", "calc_test.go": GO_TESTS}
     async with sandbox.open(language="go") as session:
         argv = GO.test_argv(("calc_test.go",), REPORT, ())
-        everything = {**files, ".codeteam/.reports": b"", **GO.scaffold(files)}
+        everything = {**files, ".codeteam/.reports": b"", **GO.scaffold(files, ())}
         outcome = await session.run(Command(argv, files=everything, collect=(REPORT,)))
     report = reports.read_report(
         outcome.run, outcome.files.get(REPORT), None, frozenset({"TestNothing"}), ("calc_test.go",), GO.report

@@ -11,7 +11,7 @@ from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.evidence import TestReport
 from codeteam.sandbox import rust, rust_machine
 from codeteam.sandbox.dependencies import Target
-from codeteam.sandbox.interface import Command, DependencyProblem, Sandbox, Session
+from codeteam.sandbox.interface import Command, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.team import linters, reports
 
@@ -54,7 +54,7 @@ LIBRARY = {"src/lib.rs": b"pub mod calc;\n", "src/calc.rs": CODE}
 async def report_of(session: Session, code: dict[str, bytes], tests: bytes, expected: set[str]) -> TestReport:
     """What is read of a run of `tests/calc_test.rs`."""
     files = {**code, "tests/calc_test.rs": tests, ".codeteam/.reports": b""}
-    files |= RUST.scaffold(files)
+    files |= RUST.scaffold(files, ())
     argv = RUST.test_argv(("tests/calc_test.rs",), REPORT, ())
     outcome = await session.run(Command(argv, files=files, remove=(".",), collect=(REPORT,), timeout=120))
     found = outcome.files.get(REPORT)
@@ -64,7 +64,7 @@ async def report_of(session: Session, code: dict[str, bytes], tests: bytes, expe
 async def loaded(session: Session, code: dict[str, bytes], *paths: str) -> str:
     """Empty where the files' crates compile, else what is said of them."""
     assert RUST.load is not None
-    files = {**code, **RUST.scaffold(code)}
+    files = {**code, **RUST.scaffold(code, ())}
     program = RUST.load(paths, "ran", "token")
     outcome = await session.run(Command(program.argv, files=files, remove=(".",), collect=("ran",), timeout=120))
     assert outcome.run.ok == (outcome.files == {"ran": b"token"}), outcome
@@ -141,7 +141,7 @@ async def test_findings_and_layout(sandbox: Sandbox) -> None:
         ):
             files = {"src/lib.rs": code.encode()}
             outcome = await session.run(
-                Command(argv, files={**files, **RUST.scaffold(files)}, remove=(".",), timeout=120)
+                Command(argv, files={**files, **RUST.scaffold(files, ())}, remove=(".",), timeout=120)
             )
             found = linters.READERS[name](outcome.stdout.decode(), {"src/lib.rs": code})
             assert {(item.rule, item.severity.value) for item in found} >= rules, outcome
@@ -187,18 +187,6 @@ async def test_a_program_that_meddles_with_its_report_passes_nothing(sandbox: Sa
     assert [case.outcome for case in report.cases] == ["error"], report
     assert said in report.cases[0].message
     assert not report.ok
-
-
-async def test_crates_are_not_fetched(sandbox: Sandbox) -> None:
-    [problem] = await sandbox.prepare(("serde",), "rust")  # type: ignore[misc]
-    assert isinstance(problem, DependencyProblem)
-    assert "not fetched" in problem.message
-    listed = (
-        '[dependencies]\nserde = "1"\nown = { path = "../own" }\nperhaps = { version = "1", optional = true }\n'
-        '[build-dependencies]\ncc = { git = "x" }\n[target.x.dependencies]\nlibc = "0.2"\n'
-    )
-    assert rust.crates_of(listed) == ("serde", "cc", "libc")
-    assert rust.crates_of("not = [toml") == ()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +102,8 @@ def _content(words: str, body: str) -> bytes:
     return body.encode("utf-8-sig" if "bom" in words.split() else "utf-8")
 
 
-def play(scenario: Scenario, folder: Path) -> Played:
-    """Run the scenario's command line in a fresh workspace, with a fresh state folder."""
+def play(scenario: Scenario, folder: Path, environ: Mapping[str, str]) -> Played:
+    """Run the scenario's command line in a fresh workspace, with a fresh state folder, and more environment."""
     workspace = folder / "workspace"
     workspace.mkdir()
     for path, content in scenario.files.items():
@@ -112,7 +112,7 @@ def play(scenario: Scenario, folder: Path) -> Played:
         target.write_bytes(content)
     env = {name: value for name, value in os.environ.items() if not name.startswith("CODETEAM_")}
     env |= {"CODETEAM_HOME": str(folder / "home"), "CODETEAM_CONFIG": str(folder / "config")}
-    env |= scenario.task.get("env", {})
+    env |= {**environ, **scenario.task.get("env", {})}
     argv = [str(word).replace("{folder}", str(folder)) for word in scenario.task["argv"]]
     argv += ["--format", "json"] if argv[0] == "review" else ["--json"]
     with _served(scenario, folder) as settings:

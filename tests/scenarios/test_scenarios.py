@@ -13,6 +13,6 @@ _SCENARIOS = sorted(Path(__file__).parent.glob("*.md"))
 
 @pytest.mark.docker
 @pytest.mark.parametrize("path", _SCENARIOS, ids=lambda path: path.stem)
-def test_scenario(path: Path, tmp_path: Path) -> None:
+def test_scenario(path: Path, tmp_path: Path, own_indexes: dict[str, str]) -> None:
     scenario = read_scenario(path)
-    check(scenario, play(scenario, tmp_path))
+    check(scenario, play(scenario, tmp_path, own_indexes))

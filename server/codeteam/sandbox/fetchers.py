@@ -1,4 +1,4 @@
-"""Runs the programs that fetch packages, uv, npm and go, on the host."""
+"""Runs the programs that fetch packages, uv, npm, go and cargo, on the host."""
 
 from __future__ import annotations
 

@@ -72,8 +72,9 @@ def tidy(paths: Sequence[str], style_guide: str) -> tuple[tuple[str, ...], ...]:
     return (("gofmt", "-w", *paths),)
 
 
-def scaffold(paths: Collection[str]) -> Mapping[str, bytes]:
+def scaffold(paths: Collection[str], packages: Collection[str] = ()) -> Mapping[str, bytes]:
     """A module for files that came without one."""
+    del packages
     return {} if any(posixpath.basename(path) == "go.mod" for path in paths) else {"go.mod": _MODULE}
 
 

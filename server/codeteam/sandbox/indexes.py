@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from codeteam.sandbox import known
+from codeteam.sandbox.crates import Crates
 from codeteam.sandbox.dependencies import LONGEST_LINE, MOST_REQUIREMENTS, Resolver, Target
 from codeteam.sandbox.go_modules import GoModules
 from codeteam.sandbox.interface import DependencyProblem
@@ -75,7 +76,7 @@ class Index(Protocol[L]):
         """
 
 
-_CLASSES: Mapping[str, type[Index[Any]]] = {"pypi": Resolver, "npm": Npm, "go": GoModules}
+_CLASSES: Mapping[str, type[Index[Any]]] = {"pypi": Resolver, "npm": Npm, "go": GoModules, "crates": Crates}
 """By the name in a language's row."""
 
 
@@ -87,6 +88,7 @@ def indexes(
         "pypi": resolver,
         "npm": npm,
         "go": GoModules(cache=cache, environ=environ, resolver=resolver, before=before),
+        "crates": Crates(cache=cache, environ=environ, before=before),
     }
 
 

@@ -33,7 +33,7 @@ class Language:
     toolchain: Toolchain
     """What its commands need."""
     packages: str
-    """Whose index a job's own packages come from: "pypi", "npm", "go", or "" where there is no such step."""
+    """Whose index a job's own packages come from: "pypi", "npm", "go", "crates", or "" where there is no such step."""
     run_argv: Callable[[str], tuple[str, ...]]
     """The command that runs the program at a path."""
     load: Callable[[Sequence[str], str, str], Program] | None
@@ -57,8 +57,11 @@ class Language:
     """From files, the command that fails when one uses a name that is defined nowhere; None where nothing asks."""
     path_variable: str = ""
     """Environment variable of folders that imports are looked for in; empty where imports name files."""
-    scaffold: Callable[[Collection[str]], Mapping[str, bytes]] = lambda _: {}
-    """From the paths that are there, files that its commands need beside them; never a part of a proposal."""
+    scaffold: Callable[[Collection[str], Collection[str]], Mapping[str, bytes]] = lambda _, __: {}
+    """From the paths that are there and the job's packages, files that its commands need beside them; never a part of a
+    proposal."""
+    all_or_none: bool = False
+    """Whether nothing compiles where one of the packages that a project declares is not there."""
     requires: str = ""
     """What a user runs so that the project's own manifest asks for `{packages}` as well; empty where there are several
     such commands in use."""
@@ -185,7 +188,7 @@ LANGUAGES = {
         Language(
             tongue=TONGUES["rust"],
             toolchain=RUST,
-            packages="",
+            packages="crates",
             run_argv=rust.run,
             load=rust.load,
             ran="every crate compiles",
@@ -196,8 +199,8 @@ LANGUAGES = {
             lint_argvs=rust.lint,
             tidy_argvs=rust.tidy,
             scaffold=rust.scaffold,
+            all_or_none=True,
             unmeasured=(
-                "Crates are not fetched for Rust yet: the code has the standard library.",
                 "Unit tests inside of source files are compiled, not run; the tests are those in the folder `tests`.",
                 "Coverage of Rust is not measured, and examples of a requirement are not run in it.",
                 _NOT_TURNED,

@@ -8,11 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from codeteam.sandbox import crate_lines
 from codeteam.sandbox.program import Program
 
 MANIFEST = "Cargo.toml"
@@ -67,17 +68,22 @@ def tidy(paths: Sequence[str], style_guide: str) -> tuple[tuple[str, ...], ...]:
     return (("sh", "-c", _TIDY, "sh", "true" if "tab" in style_guide.lower() else "false", *paths),)
 
 
-def scaffold(paths: Collection[str]) -> Mapping[str, bytes]:
-    """A package for files that came without one: as cargo looks for them, or else each a module of its library."""
+def scaffold(paths: Collection[str], packages: Collection[str] = ()) -> Mapping[str, bytes]:
+    """A package for files that came without one: as cargo looks for them, or else each a module of its library.
+
+    `packages` are checked lines of the crates that the job has.
+    """
     if any(posixpath.basename(path) == MANIFEST for path in paths):
         return {}
+    crates = {wanted.crate: wanted.table() for line in packages if (wanted := crate_lines.read(line))}
+    needed = "".join(["\n[dependencies]\n", *(f"{name} = {how}\n" for name, how in crates.items())] * bool(crates))
     code = sorted(path for path in paths if path.endswith(".rs") and not path.startswith("tests/"))
     if any(path in ("src/lib.rs", "src/main.rs") for path in code):
-        return {MANIFEST: _PACKAGE.encode()}
+        return {MANIFEST: f"{_PACKAGE}{needed}".encode()}
     modules = {imported(path, {}).rpartition("::")[2]: path for path in reversed(code)}
     lines = [f'#[path = "../{path}"]\npub mod {name};\n' for name, path in sorted(modules.items())]
     return {
-        MANIFEST: f'{_PACKAGE}\n[lib]\npath = "{_LIBRARY}"\n'.encode(),
+        MANIFEST: f'{_PACKAGE}\n[lib]\npath = "{_LIBRARY}"\n{needed}'.encode(),
         _LIBRARY: "".join(lines).encode(),
     }
 
@@ -100,26 +106,6 @@ def imported(path: str, manifests: Mapping[str, str]) -> str:
     if parts[:1] in (["main"], ["bin"]):
         return ""
     return "::".join([name, *(_identifier(part) for part in parts if parts != ["lib"])])
-
-
-def crates_of(manifest: str) -> tuple[str, ...]:
-    """Names of the crates that a manifest wants from a registry or an address: all but those of the workspace."""
-    try:
-        facts = tomllib.loads(manifest)
-    except (ValueError, RecursionError):
-        return ()
-    return tuple(dict.fromkeys(_wanted(facts)))
-
-
-def _wanted(facts: Mapping[str, Any]) -> Iterator[str]:
-    targets = facts.get("target")
-    tables = [facts, *(targets.values() if isinstance(targets, dict) else ())]
-    for table in (table for table in tables if isinstance(table, dict)):
-        for kind in ("dependencies", "dev-dependencies", "build-dependencies"):
-            listed = table.get(kind)
-            for name, how in listed.items() if isinstance(listed, dict) else ():
-                if not (isinstance(how, dict) and ("path" in how or how.get("optional") or how.get("workspace"))):
-                    yield name
 
 
 def _read(manifests: Mapping[str, str], folder: str) -> Mapping[str, Any]:

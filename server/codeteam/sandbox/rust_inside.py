@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+HOME = Path(".codeteam/cargo")
 TARGET = Path(".codeteam/target")
 MANIFEST = "Cargo.toml"
 MOST_OUTPUT = 4 * 1024 * 1024
@@ -21,8 +22,10 @@ MOST_SAID = 16_000
 
 
 def main() -> int:
-    os.environ |= {"CARGO_HOME": str(Path(".codeteam/cargo").absolute()), "CARGO_TARGET_DIR": str(TARGET.absolute())}
+    os.environ |= {"CARGO_HOME": str(HOME.absolute()), "CARGO_TARGET_DIR": str(TARGET.absolute())}
     mode, *arguments = sys.argv[1:]
+    if crates := os.environ.get("CODETEAM_CRATES"):
+        take_crates(Path(crates))
     leave_others_out()
     if mode == "build":
         return build(*arguments)
@@ -111,6 +114,13 @@ def crate_of(path: Path) -> Path:
         if "package" in manifest(folder / MANIFEST):
             return folder
     raise SystemExit(f"error: {path} is a part of no crate: there is no {MANIFEST} with a package above it")
+
+
+def take_crates(folder: Path) -> None:
+    """Have cargo find the job's own crates there, in place of every registry."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    own = f"[source.codeteam]\ndirectory = {json.dumps(str(folder / 'vendor'))}\n"
+    (HOME / "config.toml").write_text((folder / "config.toml").read_text("utf-8") + own, "utf-8")
 
 
 def leave_others_out() -> None:

@@ -56,6 +56,14 @@ class Found:
     """By their paths in the toolchain; those given by their bytes are programs."""
     key: str
     """Of all of it, by names, sizes and times."""
+    release: tuple[int, ...]
+    """Of the compiler, three numbers."""
+    host: str
+    """The platform that it is for, as it names it."""
+
+    def program(self, name: str) -> Path:
+        """One of its programs, where the user put it."""
+        return next(path for at, path in self.files if at == f"bin/{name}" and isinstance(path, Path))
 
 
 def find(environ: Mapping[str, str], target: Target) -> Found:
@@ -86,8 +94,9 @@ def _is_here(target: Target) -> bool:
 @lru_cache(maxsize=4)
 def _found(environ: tuple[tuple[str, str], ...]) -> Found:
     """Looked for once a process; the same answer holds for all its jobs."""
+    rustc, release, host = _compiler(dict(environ))
     try:
-        files = tuple(sorted(_files(dict(environ))))
+        files = tuple(sorted(_files(dict(environ), rustc, host)))
     except NotPossible as error:
         raise _missing(f"Rust cannot be used: {error}.") from error
     digest = hashlib.sha256()
@@ -95,25 +104,31 @@ def _found(environ: tuple[tuple[str, str], ...]) -> Found:
         facts = source.stat() if isinstance(source, Path) else None
         what = (facts.st_size, facts.st_mtime_ns) if facts else source
         digest.update(f"{name}\0{what!r}\0".encode())
-    return Found(files, digest.hexdigest()[:24])
+    return Found(files, digest.hexdigest()[:24], release, host)
 
 
-def _files(environ: dict[str, str]) -> Iterator[tuple[str, Path | bytes]]:
+def _compiler(environ: dict[str, str]) -> tuple[Path, tuple[int, ...], str]:
+    """The compiler, its release, and the platform that it is for."""
     rustc = _which("rustc", environ)
     if rustc is None:
         raise _missing("There is no Rust on this machine: no `rustc` is on the PATH, or where rustup puts it.")
     facts = _ask(environ, rustc, "-vV")
-    release, host = re.search(r"(?m)^release: (\d+)\.(\d+)", facts), re.search(r"(?m)^host: (\S+)", facts)
-    if release is None or host is None or (int(release[1]), int(release[2])) < OLDEST:
+    release, host = re.search(r"(?m)^release: (\d+\.\d+\.\d+)", facts), re.search(r"(?m)^host: (\S+)", facts)
+    numbers = tuple(map(int, release[1].split("."))) if release else ()
+    if host is None or numbers < OLDEST:
         raise _missing(f"This machine's Rust is too old; {OLDEST[0]}.{OLDEST[1]} or newer is needed.")
     if not host[1].endswith("-linux-gnu"):
         raise _missing(f"This machine's Rust is for {host[1]}; the sandbox needs one for glibc.")
+    return rustc, numbers, host[1]
+
+
+def _files(environ: dict[str, str], rustc: Path, host: str) -> Iterator[tuple[str, Path | bytes]]:
     sysroot = Path(_ask(environ, rustc, "--print", "sysroot"))
     programs = {name: (sysroot / "bin" / name).resolve() for name in PROGRAMS}
     if missing := [name for name, path in programs.items() if not path.is_file()]:
         raise _missing(f"This machine's Rust has no {' and no '.join(missing)}.")
     yield from ((f"bin/{name}", path) for name, path in programs.items())
-    yield from _standard_library(sysroot, host[1])
+    yield from _standard_library(sysroot, host)
     yield from _linking(environ, [*programs.values()])
 
 

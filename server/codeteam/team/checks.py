@@ -20,7 +20,7 @@ MOST_FINDINGS = 5
 
 _LONGEST_QUOTE = 2000
 _MOST_QUOTED_LINES = 60
-_FOREIGN = re.compile(r"/(?:site-packages|dist-packages|typeshed|lib/python[\d.]*)/")
+_FOREIGN = re.compile(r"/(?:site-packages|dist-packages|typeshed|lib/python[\d.]*|vendor/[\w-]+-\d+\.\d+\.\d+[^/]*)/")
 
 
 def own_path(name: str, texts: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ from codeteam.team.stall import signature
 _T = TypeVar("_T")
 _RESAMPLED = ("run", "examples", "static", "tests", "scope")
 """Gates after which a weak model starts afresh, more boldly, rather than repair."""
+_COMMA = re.compile(r",\s*(?=[A-Za-z])(?![^\[{]*[\]}])")
 Record = Callable[[Event], None]
 
 
@@ -244,8 +245,9 @@ def read_plan(task: Task, text: str) -> Plan:
     if not files:
         raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
     files = _as_the_requirement_names(task, files)
-    # Some write all requirements as one, with commas; those inside a version range are followed by an operator.
-    packages = [part.strip() for line in reply.dependencies for part in re.split(r",\s*(?=[A-Za-z])", line)]
+    # Some write all requirements as one, with commas; those inside a version range are followed by an operator, and
+    # those inside of brackets are between extras or features.
+    packages = [part.strip() for line in reply.dependencies for part in _COMMA.split(line)]
     return Plan(replies.prose(text)[:4000], tuple(files), tuple(filter(None, packages)), tuple(reply.criteria))
 
 

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from codeteam.domain.artifacts import FileChange, Plan, Proposal, Status
 from codeteam.domain.errors import BadInput, ModelUnavailable, SandboxUnavailable, UnreadableReply
@@ -19,9 +18,10 @@ from codeteam.domain.settings import Order, Quality
 from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Intent, Task
 from codeteam.models.catalog import Model, Models
-from codeteam.sandbox import rust
+from codeteam.sandbox import indexes
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.interface import Sandbox
+from codeteam.sandbox.languages import LANGUAGES
 from codeteam.team import context
 from codeteam.team.bench import Bench
 from codeteam.team.budget import Budget, uncounted, unpriced
@@ -145,22 +145,23 @@ def _refuse_bad_input(task: Task) -> None:
         raise BadInput("The requirement is empty.", "Say what is to be written, or select it in the editor.")
     if task.document and "\0" in task.document.text:
         raise BadInput(f"{task.document.path} is not a text file.", "Choose a file of source code.")
-    _refuse_crates(task)
+    _refuse_declared(task)
     if task.document and _cannot_be_run(task, task.document.path):
         known = ", ".join(tongue.title for tongue in TONGUES.values())
         message = f"{task.document.path} is in no language that can be run and checked here ({known})."
         raise BadInput(message, "Choose a file of one of them; what prose asks for can be implemented.")
 
 
-def _refuse_crates(task: Task) -> None:
-    """What cargo would look for elsewhere it does not find here: nothing of such a crate can be compiled."""
-    manifests = [file for file in task.neighbours if PurePosixPath(file.path).name == rust.MANIFEST]
-    wanted = {file.path: crates for file in manifests if (crates := rust.crates_of(file.text))}
-    if task.settings.language == "rust" and wanted:
-        path, crates = next(iter(wanted.items()))
-        names = ", ".join(crates[:5]) + (" and others" if len(crates) > 5 else "")
-        message = f"{path} asks for {names}, and crates are not fetched for Rust yet: its code cannot be compiled here."
-        raise BadInput(message, "Choose a crate that does with the standard library and with crates of its workspace.")
+def _refuse_declared(task: Task) -> None:
+    """Where nothing compiles without all that a project declares, what no index has ends the job before it begins."""
+    language = LANGUAGES[task.settings.language]
+    _, problems = indexes.check(task.dependencies, language.packages)
+    if language.all_or_none and problems:
+        names = ", ".join(problem.requirement for problem in problems[:5]) + " and others" * (len(problems) > 5)
+        raise BadInput(
+            f"The workspace declares {names}, which cannot be had in the sandbox: its code cannot be compiled there.",
+            "Choose a file of a crate that does with crates of a registry, and with those of its own workspace.",
+        )
 
 
 def _cannot_be_run(task: Task, path: str) -> bool:

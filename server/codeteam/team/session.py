@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 
-from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.errors import BadInput, SandboxUnavailable
 from codeteam.domain.events import Executed, Noted
 from codeteam.domain.evidence import RunResult
 from codeteam.domain.source import SourceFile
@@ -45,6 +45,7 @@ class JobSession:
         self._session: Session | None = None
         self._opened_for: str | None = None
         self._declared = task.dependencies
+        self._packages: tuple[str, ...] = ()
         self._questioned: set[str] = set()
         self._told: set[str] = set()
 
@@ -93,6 +94,8 @@ class JobSession:
             if not missing and (bad & planned.keys() or not self._declared):
                 return prepared
             missing = missing or self._declared
+            if self.language.all_or_none:
+                raise _not_without(missing, prepared)
             self.record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
             self._declared = tuple(line for line in self._declared if line not in missing)
         if self._opened_for != prepared.key:
@@ -102,6 +105,7 @@ class JobSession:
                 self._sandbox.open(prepared, limits, job=self.task.job, language=name)
             )
             self._opened_for = prepared.key
+            self._packages = prepared.requirements
             self.image = self._session.image
         self._tell_of_new(planned.keys(), prepared.locked)
         return ()
@@ -138,7 +142,7 @@ class JobSession:
         """What stands in the work folder: the files before the job, and these over them."""
         texts = self.before() | {file.path: file.text for file in files}
         written = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
-        return {**self.language.scaffold(written), **written}
+        return {**self.language.scaffold(written, self._packages), **written}
 
     def takes(self, path: str) -> bool:
         """Whether the commands of the job's language take a file of this name."""
@@ -147,6 +151,15 @@ class JobSession:
     def roots(self, files: Iterable[SourceFile]) -> tuple[str, ...]:
         """Folders from which modules are imported."""
         return python_code.import_roots([*self.before(), *(file.path for file in files)])
+
+
+def _not_without(missing: Sequence[str], problems: Sequence[DependencyProblem]) -> BadInput:
+    """For packages that the workspace declares, and that its code cannot be compiled without."""
+    said = "; ".join(dict.fromkeys(f"{problem.requirement}: {problem.message}" for problem in problems))
+    return BadInput(
+        f"The workspace declares packages that cannot be had ({', '.join(missing)}). {said}",
+        "Correct what its manifest declares, or choose a file of another part of it.",
+    )
 
 
 def _ends(text: str) -> str:

@@ -151,7 +151,7 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         listing=listing,
         tests_folder=tests,
         rules=_rules(folder),
-        dependencies=declared(tongue.name, path, folder, pyproject, listing),
+        dependencies=declared(tongue.name, path, folder, pyproject, listing, near=near),
         notes=(*task.notes, *folder.unreadable(), *(told(name, reason) for name, reason in without)),
     )
 

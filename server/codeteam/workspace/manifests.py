@@ -10,6 +10,7 @@ from typing import Any
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import required_modules
 from codeteam.workspace.project import dependencies
+from codeteam.workspace.rust_declared import declared_crates
 
 _LIMIT = 512 * 1024
 _MOST = 200
@@ -23,11 +24,18 @@ _MANIFESTS = {
 
 
 def declared(
-    language: str, path: str, folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]
+    language: str,
+    path: str,
+    folder: Folder,
+    pyproject: Mapping[str, Any],
+    listing: Sequence[str],
+    *,
+    near: Sequence[str],
 ) -> tuple[str, ...]:
     """Requirement lines that the project declares, as the language's index takes them: names and versions only.
 
-    `path` is that of the document, for a workspace may hold several projects.
+    `path` is that of the document, for a workspace may hold several projects. `near` are the files that a job takes
+    beside the document's, by which those of Rust's crates are known.
     """
     if language == "python":
         return dependencies(folder, pyproject, listing)
@@ -36,7 +44,7 @@ def declared(
     if language == "go":
         nearest = next((name for name in manifests(language, path, listing) if name.endswith("go.mod")), "")
         return required_modules(folder.text(nearest, _LIMIT) or "") if nearest else ()
-    return ()
+    return declared_crates(folder, near) if language == "rust" else ()
 
 
 def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Files of Rust crates that are compiled with a document: its own crate's, and those of the crates that it names."""
+"""Files of Rust crates that are compiled with a document: its own crate's, and those of the crates that it names.
+
+What these ask for of registries is read in `rust_declared`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from typing import Any
 from codeteam.workspace.folder import Folder
 
 _CRATES = 30
-_LIMIT = 512 * 1024
-_MANIFEST = "Cargo.toml"
+LIMIT = 512 * 1024
+MANIFEST = "Cargo.toml"
 _NAMED = re.compile(r"[\w./-]{1,300}\.rs\b")
 
 
@@ -21,9 +24,9 @@ def crate_files(folder: Folder, path: str, requirement: str, listing: Sequence[s
     """Paths of manifests and code, nearest first: of the crate of the document, of those that the requirement names
     files of, else of the one at the top, and of the workspace's crates that these depend on; none of them tests.
     """
-    there = frozenset(name for name in listing if posixpath.basename(name) == _MANIFEST)
+    there = frozenset(name for name in listing if posixpath.basename(name) == MANIFEST)
     named = [match[0].removeprefix("./").lstrip("/") for match in _NAMED.finditer(requirement[:50_000])]
-    homes = [_home(name, there) for name in ([path] * path.endswith(".rs") + named) or [_MANIFEST]]
+    homes = [_home(name, there) for name in ([path] * path.endswith(".rs") + named) or [MANIFEST]]
     queue = deque(dict.fromkeys(home for home in homes if home is not None))
     found: dict[str, None] = {}
     seen: set[str] = set()
@@ -42,15 +45,15 @@ def crate_files(folder: Folder, path: str, requirement: str, listing: Sequence[s
 def _home(path: str, there: frozenset[str]) -> str | None:
     """The folder of the crate that a file is in."""
     home = posixpath.dirname(path)
-    while home and posixpath.join(home, _MANIFEST) not in there:
+    while home and posixpath.join(home, MANIFEST) not in there:
         home = posixpath.dirname(home)
-    return home if posixpath.join(home, _MANIFEST) in there else None
+    return home if posixpath.join(home, MANIFEST) in there else None
 
 
 def _manifests(home: str, there: frozenset[str]) -> Iterator[str]:
     """That of a crate, and those above it: a workspace's has what its crates inherit."""
     while True:
-        if (name := posixpath.join(home, _MANIFEST)) in there:
+        if (name := posixpath.join(home, MANIFEST)) in there:
             yield name
         if not home:
             return
@@ -66,13 +69,13 @@ def _depended_on(folder: Folder, home: str, there: frozenset[str]) -> Iterator[s
     """Folders of the crates that one depends on by their paths, its own or those of its workspace."""
     for name in _manifests(home, there):
         try:
-            facts = tomllib.loads(folder.text(name, _LIMIT) or "")
+            facts = tomllib.loads(folder.text(name, LIMIT) or "")
         except (ValueError, RecursionError):
             continue
         for how in _dependencies(facts):
             if isinstance(how, dict) and isinstance(how.get("path"), str):
                 other = posixpath.normpath(posixpath.join(posixpath.dirname(name), how["path"])).removeprefix(".")
-                if posixpath.join(other, _MANIFEST) in there:
+                if posixpath.join(other, MANIFEST) in there:
                     yield other
 
 
