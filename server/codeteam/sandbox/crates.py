@@ -140,6 +140,8 @@ class Crates:
                 raise unavailable(said)
             try:
                 await asyncio.to_thread(_lay_out, json.loads(answer), lock, folder)
+                for name in ("Cargo.toml", "Cargo.lock"):  # by which they are compiled ahead
+                    shutil.copy(place / name, folder)
             except OSError as error:
                 raise SandboxUnavailable(f"Crates cannot be unpacked: {error.strerror}.", kind="disk_full") from error
 

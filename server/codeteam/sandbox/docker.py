@@ -114,7 +114,12 @@ class DockerSandbox:
             return lock
         found = await self._image()
         self._locks[lock.key] = lock
-        await self._volumes.ensure(await self._parcel(lock, language, found), found)
+        tools, packages = (
+            await self._tools(LANGUAGES[language].toolchain, found),
+            await self._parcel(lock, language, found),
+        )
+        for parcel in (tools, packages) if packages.build else (packages,):
+            await self._volumes.ensure(parcel, found)
         return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
 
     async def look_up(
@@ -307,6 +312,14 @@ class DockerSandbox:
         )
 
     async def _parcels(self, dependencies: DependencySet | None, found: Image, chain: Toolchain) -> tuple[Parcel, ...]:
+        """Its toolchain first."""
+        parcels = [await self._tools(chain, found)]
+        if dependencies is not None and dependencies.key:
+            lock = await self._lock_of(dependencies, found)
+            parcels.append(await self._parcel(lock, dependencies.language, found))
+        return tuple(parcels)
+
+    async def _tools(self, chain: Toolchain, found: Image) -> Parcel:
         target = await self._targets.of(found)
         tools = await toolchains.tool_set(chain, target, self._environ)
 
@@ -314,11 +327,7 @@ class DockerSandbox:
             await toolchains.unpack(tools, target, folder, resolver=self._resolver, npm=self._npm, own=False)
 
         env = toolchains.environment(chain, policy.TOOLS, policy.environment())
-        parcels = [Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env, chain.install)]
-        if dependencies is not None and dependencies.key:
-            lock = await self._lock_of(dependencies, found)
-            parcels.append(await self._parcel(lock, dependencies.language, found))
-        return tuple(parcels)
+        return Parcel("tools", tools.key, policy.TOOLS, unpack, chain.prepare, env, chain.install)
 
     async def _parcel(self, lock: Locked, language: str, found: Image) -> Parcel:
         """A job's own packages."""
@@ -328,7 +337,12 @@ class DockerSandbox:
         async def unpack(folder: Path) -> None:
             await index.install(lock, target, folder, own_copies=False)
 
-        return Parcel(index.kind, lock.key, index.folder, unpack)
+        chain = LANGUAGES[language].toolchain
+        if chain.ahead is None:
+            return Parcel(index.kind, lock.key, index.folder, unpack)
+        env = toolchains.environment(chain, policy.TOOLS, policy.environment()) | environment(index)
+        beside = {policy.TOOLS: (await self._tools(chain, found)).volume}
+        return Parcel(index.kind, lock.key, index.folder, unpack, env=env, build=chain.ahead(), beside=beside)
 
     async def _lock_of(self, dependencies: DependencySet, found: Image) -> Locked:
         """The lock of a set that this sandbox prepared, or another process before it."""

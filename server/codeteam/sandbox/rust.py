@@ -58,6 +58,11 @@ def test(paths: Sequence[str], report_path: str, coverage_sources: Sequence[str]
     return _inside("test", report_path, *paths)
 
 
+def ahead() -> tuple[str, ...]:
+    """Compiles the job's crates, and what they bring to be run while they are."""
+    return _inside("ahead")
+
+
 def lint(paths: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Messages of the compiler and clippy as one JSON object a line; exit code 1 when there are errors."""
     return (("clippy", _inside("lint", *paths)),)

@@ -46,6 +46,8 @@ class Toolchain:
     """Bytes of memory that it maps beyond what it uses, which a limit on mappings must let it have."""
     prepare: tuple[str, ...] = ()
     """A command that makes more of it once it is unpacked, run where nothing else can be reached."""
+    ahead: Callable[[], tuple[str, ...]] | None = None
+    """The command that compiles a job's own packages for all jobs that have them; None where nothing is compiled."""
     needs: tuple[str, ...] = ()
     """Programs that the image itself must have."""
     install: str = ""
@@ -101,6 +103,7 @@ RUST = Toolchain(
         ("CARGO_PROFILE_TEST_DEBUG", "0"),
     ),
     prepare=rust.PREPARE,
+    ahead=rust.ahead,
     install="`codeteam sandbox build --from host` makes an image with this machine's C library, which its Rust needs.",
 )
 

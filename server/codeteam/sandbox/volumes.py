@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import re
@@ -29,6 +30,8 @@ LARGEST = 2 * 1024 * 1024 * 1024
 """Bytes of packages in one volume at most."""
 FILLING = Limits(memory=1024 * 1024 * 1024, processes=64)
 FILLING_TIMEOUT = 600.0
+BUILT = "built"
+"""Folder of a volume that its packages are compiled into."""
 FINISH = """
 import compileall, os, py_compile, sys
 folder, marker, key = sys.argv[1:]
@@ -57,6 +60,11 @@ class Parcel:
     """For that command."""
     hint: str = ""
     """What a user can do where that command fails."""
+    build: tuple[str, ...] = ()
+    """A command that runs what the packages bring, to compile them: by a user of its own, to whom of all of it only the
+    folder `BUILT` is open. What it does not come to is left to those who need it."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Other volumes that it sees, by folder."""
 
     @property
     def volume(self) -> str:
@@ -122,7 +130,7 @@ class Volumes:
             try:
                 await asyncio.to_thread(packages.mkdir)
                 await parcel.unpack(packages)
-                await asyncio.to_thread(_pack, packages, archive)
+                await asyncio.to_thread(_pack, packages, archive, BUILT if parcel.build else "")
             except OSError as error:
                 raise SandboxUnavailable(f"Packages cannot be unpacked: {error.strerror}.", kind="disk_full") from error
             labels = {LABEL: parcel.key, container.OWNER: self._owner}
@@ -130,6 +138,9 @@ class Volumes:
             async with self._room.count(await self._engine.machine(), FILLING.memory):
                 filler = Container(self._engine, container.new_name())
                 await container.finish(filler, self._put(filler, parcel, image, archive))
+                if parcel.build:
+                    await container.finish(filler, self._build(parcel, image))
+                await container.finish(filler, filler.start())
                 await container.finish(filler, _compile(filler.attendant, parcel))
 
     async def _put(self, filler: Container, parcel: Parcel, image: Image, archive: Path) -> None:
@@ -141,14 +152,34 @@ class Volumes:
                 api.put_archive(filler.name, parcel.folder, file)
 
         await self._engine.call(send)
-        await filler.start()
+
+    async def _build(self, parcel: Parcel, image: Image) -> None:
+        builder = Container(self._engine, container.new_name())
+        mounts = Mounts(read_only=parcel.beside, writable={parcel.folder: parcel.volume})
+        recipe = Recipe(image, FILLING, mounts, owner=self._owner, runtime=self._runtime)
+
+        async def work() -> None:
+            await builder.create(recipe)
+            await builder.start()
+            session = _session(builder.attendant)
+            try:
+                await session.run(Command(parcel.build, env=dict(parcel.env), timeout=FILLING_TIMEOUT))
+            finally:
+                await session.close()
+
+        with contextlib.suppress(SandboxUnavailable):  # whoever needs them compiles them, and is told what is wrong
+            await container.finish(builder, work())
 
 
-async def _compile(attendant: Attendant, parcel: Parcel) -> None:
+def _session(attendant: Attendant) -> SupervisedSession:
     async def no_other() -> Attendant:
         raise SandboxUnavailable("Packages could not be prepared: the container ended.", "Try again.")
 
-    session = SupervisedSession(image="", first=attendant, another=no_other, limits=FILLING, env={})
+    return SupervisedSession(image="", first=attendant, another=no_other, limits=FILLING, env={})
+
+
+async def _compile(attendant: Attendant, parcel: Parcel) -> None:
+    session = _session(attendant)
     argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", FINISH, parcel.folder, MARKER, parcel.key)
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     commands = [Command(argv, env=path, timeout=FILLING_TIMEOUT)]
@@ -180,10 +211,17 @@ def _read_file(api: Any, name: str, path: str) -> str:
     return ""
 
 
-def _pack(folder: Path, target: Path) -> None:
-    """Packages as an archive: owned by root, readable by all, scripts pointed at the image's own Python."""
+def _pack(folder: Path, target: Path, opened: str = "") -> None:
+    """Packages as an archive: owned by root, readable by all, scripts pointed at the image's own Python.
+
+    In the folder `opened`, which is made, whoever likes may make files of their own.
+    """
     size = 0
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
+        if opened:
+            member = tarfile.TarInfo(opened)
+            member.type, member.mode = tarfile.DIRTYPE, 0o1777
+            archive.addfile(member)
         for place, folders, names in os.walk(folder):
             folders.sort()
             for name in (*folders, *sorted(names)):
