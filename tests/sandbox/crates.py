@@ -15,8 +15,6 @@ from typing import Any
 
 from codeteam.sandbox.crate_releases import folder_of_index
 
-EVIL_BUILD = 'fn main() {{ std::fs::write("{trap}", "build code ran").unwrap(); }}\n'
-
 
 @dataclass(frozen=True)
 class Crate:
@@ -27,7 +25,7 @@ class Crate:
     code: str = ""
     """Of `src/lib.rs`."""
     needs: Sequence[str] = ()
-    """Each as `name range`."""
+    """Each as `name range`, or with the platform that alone needs it, `name range cfg(…)`."""
     features: Mapping[str, Sequence[str]] = field(default_factory=dict)
     published: str = ""
     """As the index tells it; empty where it does not."""
@@ -44,8 +42,10 @@ class Crate:
         lines = [f'[package]\nname = "{self.name}"\nversion = "{self.version}"\nedition = "{self.edition}"']
         lines += [f'rust-version = "{self.rust}"'] if self.rust else []
         lines += ["[features]", *(f"{name} = {json.dumps(list(on))}" for name, on in self.features.items())]
-        needed = [line.split(" ", 1) for line in self.needs]
-        lines += ["[dependencies]", *(f'{name} = "{wanted}"' for name, wanted in needed), "[lib]", self.kind]
+        for name, wanted, platform in map(_parts, self.needs):
+            place = f"target.'{platform}'.dependencies" if platform else "dependencies"
+            lines += [f"[{place}.{name}]", f'version = "{wanted}"']
+        lines += ["[lib]", self.kind]
         return "\n".join(lines) + "\n"
 
     @property
@@ -63,8 +63,8 @@ class Crate:
     def entry(self, blob: bytes) -> dict[str, Any]:
         deps: list[dict[str, Any]] = [
             {"name": name, "req": wanted, "features": [], "optional": False, "default_features": True,
-             "target": None, "kind": "normal"}
-            for name, wanted in (line.split(" ", 1) for line in self.needs)
+             "target": platform or None, "kind": "normal"}
+            for name, wanted, platform in map(_parts, self.needs)
         ]  # fmt: skip
         known = {"pubtime": self.published, "rust_version": self.rust}
         return {
@@ -75,6 +75,11 @@ class Crate:
             "features": {name: list(on) for name, on in self.features.items()},
             "yanked": False,
         } | {name: value for name, value in known.items() if value}
+
+
+def _parts(need: str) -> tuple[str, str, str]:
+    name, wanted, *platform = need.split(" ", 2)
+    return name, wanted, "".join(platform)
 
 
 def content(crates: Sequence[Crate], address: str) -> dict[str, bytes]:
@@ -106,7 +111,7 @@ def cargo_home(folder: Path, address: str, more: str = "") -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     text = f'[source.crates-io]\nreplace-with = "own"\n[source.own]\nregistry = "{address}"\n{more}'
     (folder / "config.toml").write_text(text, "utf-8")
-    return {"CARGO_HOME": str(folder)}
+    return {"CARGO_HOME": str(folder), "CARGO_NET_RETRY": "0"}
 
 
 MACRO = """\

@@ -18,6 +18,7 @@ _NO_VERSION = re.compile(r"failed to select a version for the requirement `([\w-
 _NO_FEATURE = re.compile(r"on `([\w-]+)`,? with features?:? `([^`]*)` but `\1` does not have")
 _CONFLICT = re.compile(r"failed to select a version for `([\w-]+)`")
 _NO_REGISTRY = re.compile(r"(?:no index found for registry|not found in any configuration): `([\w-]+)`")
+_OWN = re.compile(r"package `codeteam-lock [^`]*`")
 _UNREADABLE = re.compile(r"failed to parse the version requirement `[^`]*` for dependency `dep-(\d+)`")
 
 
@@ -65,7 +66,8 @@ def unavailable(said: str) -> SandboxUnavailable:
     """For what can only be mended on the machine."""
     if "no space left" in said.lower():
         return SandboxUnavailable("The disk is full: crates could not be fetched.", "Free some space.", "disk_full")
-    lines = [line.strip().removeprefix("error: ") for line in said.splitlines() if line.strip()]
+    plain = re.sub(_OWN, "what is asked for", said)
+    lines = [line.strip().removeprefix("error: ") for line in plain.splitlines() if line.strip()]
     told = without_places("; ".join(dict.fromkeys(line for line in lines if line != "Caused by:")) or "cargo failed")
     if re.search(r"feature `edition\d+` is required|version of Cargo is older than", said):
         newer = "Install a newer Rust, or ask for an older release of the crate."
@@ -87,7 +89,7 @@ def _named(said: str, asked: Sequence[Wanted]) -> Sequence[Wanted]:
 
 def _cause(said: str, asked: Sequence[Wanted]) -> str:
     """Cargo's own words, with the lines in place of the package that they were put into."""
-    flat = re.sub(r"package `codeteam-lock [^`]*`", "what is asked for", " ".join(said.removeprefix("error:").split()))
+    flat = re.sub(_OWN, "what is asked for", " ".join(said.removeprefix("error:").split()))
     lines = {f"dep-{number}": wanted.line for number, wanted in enumerate(asked)}
     return without_places(re.sub(r"`(dep-\d+) = [^`]*`", lambda at: f"`{lines.get(at[1], at[1])}`", flat))[:600]
 

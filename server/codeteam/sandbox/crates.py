@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -134,16 +134,23 @@ class Crates:
         with scratch("crates") as place:
             _package(place, lock.manifest)
             (place / "Cargo.lock").write_text(lock.text, "utf-8")
-            how = ("metadata", "--locked", "--format-version", "1", "--filter-platform", found.host)
-            code, answer, said = await self._asked(found, place, *how)
-            if code != 0:
-                raise unavailable(said)
+            every = await self._packages(found, place)
+            needed = await self._packages(found, place, "--filter-platform", found.host)
             try:
-                await asyncio.to_thread(_lay_out, json.loads(answer), lock, folder)
+                await asyncio.to_thread(_lay_out, every, {package["id"] for package in needed}, lock, folder)
                 for name in ("Cargo.toml", "Cargo.lock"):  # by which they are compiled ahead
                     shutil.copy(place / name, folder)
             except OSError as error:
                 raise SandboxUnavailable(f"Crates cannot be unpacked: {error.strerror}.", kind="disk_full") from error
+
+    async def _packages(self, found: Found, place: Path, *platform: str) -> list[dict[str, Any]]:
+        """Cargo's own words on each crate of a lock, which it fetches for that."""
+        how = ("metadata", "--locked", "--format-version", "1", *platform)
+        code, answer, said = await self._asked(found, place, *how)
+        if code != 0:
+            raise unavailable(said)
+        packages: list[dict[str, Any]] = json.loads(answer)["packages"]
+        return packages
 
     async def _fitted(
         self, found: Found, place: Path, asked: Sequence[Wanted], trusted: frozenset[str]
@@ -225,10 +232,9 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("CARGO_HOME") or Path(environ.get("HOME", "/"), ".cargo"))
 
 
-def _lay_out(facts: Mapping[str, Any], lock: CrateLock, folder: Path) -> None:
-    needed = {node["id"] for node in facts["resolve"]["nodes"]}
+def _lay_out(packages: Sequence[Mapping[str, Any]], needed: Collection[str], lock: CrateLock, folder: Path) -> None:
     checksums = {release.spec: release.checksum for release in read_lock(lock.text)}
-    for package in facts["packages"]:
+    for package in packages:
         if package["source"] is None:
             continue
         spec = f"{package['name']}@{package['version']}"
@@ -243,21 +249,21 @@ def _lay_out(facts: Mapping[str, Any], lock: CrateLock, folder: Path) -> None:
         sums: dict[str, Any] = {"files": {}, "package": checksums.get(spec) or None}
         (place / ".cargo-checksum.json").write_text(json.dumps(sums), "utf-8")
     (folder / VENDOR).mkdir(exist_ok=True)
-    (folder / CONFIG).write_text(_config(lock, facts), "utf-8")
+    (folder / CONFIG).write_text(_config(lock, packages), "utf-8")
 
 
 def _links(place: str, names: list[str]) -> list[str]:
     return [name for name in names if Path(place, name).is_symlink()]
 
 
-def _config(lock: CrateLock, facts: Mapping[str, Any]) -> str:
+def _config(lock: CrateLock, packages: Sequence[Mapping[str, Any]]) -> str:
     """Every registry that the lock names, replaced; and those that manifests name, by their names."""
     lines = ['[source.crates-io]\nreplace-with = "codeteam"\n']
     sources = {release.source for release in read_lock(lock.text)} - {"", _CRATES_IO}
     for number, source in enumerate(sorted(sources)):
         address = source.removeprefix("registry+")
         lines.append(f'[source.codeteam-{number}]\nregistry = {json.dumps(address)}\nreplace-with = "codeteam"\n')
-    [own] = [package for package in facts["packages"] if package["source"] is None]
+    [own] = [package for package in packages if package["source"] is None]
     entries = tomllib.loads(lock.manifest)["dependencies"]
     named = {entries[needed["rename"]].get("registry"): needed.get("registry") for needed in own["dependencies"]}
     for name, address in named.items():

@@ -148,6 +148,8 @@ def take_built(folder: Path, place: Path) -> None:
         for name in names:
             source = Path(here, name)
             copy = place / source.relative_to(folder)
+            if not source.is_file():
+                continue
             if source.stat().st_size > MOST_COPIED:
                 copy.symlink_to(source)
             elif name != ".cargo-lock":
