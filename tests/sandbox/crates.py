@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -36,6 +37,8 @@ class Crate:
     kind: str = ""
     """More lines of its manifest's `[lib]`."""
     edition: str = "2021"
+    stamp: int = 0
+    """Time in its archive: another one makes another checksum."""
 
     @property
     def manifest(self) -> str:
@@ -51,7 +54,8 @@ class Crate:
     @property
     def blob(self) -> bytes:
         stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        packed = gzip.GzipFile(fileobj=stream, mode="wb", mtime=self.stamp)
+        with packed, tarfile.open(fileobj=packed, mode="w") as archive:
             texts = {"Cargo.toml": self.manifest, "src/lib.rs": self.code}
             texts |= {"build.rs": self.build} if self.build else {}
             for path, text in texts.items():

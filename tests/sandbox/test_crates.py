@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 import tomllib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +54,8 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     folder = tmp_path_factory.mktemp("registry")
-    address = registry(folder / "crates", (*CRATES, *OTHERS))
+    now = int(time.time())  # so that no volume of an earlier run holds them
+    address = registry(folder / "crates", [replace(crate, stamp=now) for crate in (*CRATES, *OTHERS)])
     second = registry(folder / "second", [Crate("privately", "0.3.0", "pub const HERE: u8 = 3;\n")])
     more = f'[registries.second]\nindex = "{second}"\n'
     return Served(address, {**os.environ, **cargo_home(folder / "cargo", address, more)})
@@ -209,7 +213,18 @@ async def sandbox(kind: str, places: Path, served: Served) -> AsyncIterator[Dock
     else:
         made = LocalSandbox(home=places / "home", cache=places / CACHE, environ=served.environ, limits=SMALL)
     yield made
+    if isinstance(made, DockerSandbox):
+        await remove_volumes(made)
     await made.aclose()
+
+
+async def remove_volumes(sandbox: DockerSandbox) -> None:
+    def remove(api: Any) -> None:
+        for key in sandbox._locks:
+            api.remove_volume(f"codeteam-crates-{key}")
+
+    with contextlib.suppress(SandboxUnavailable):
+        await sandbox._engine.call(remove)
 
 
 CODE = {"title.rs": b"pub fn title(s: &str) -> String { shouting::shout(s).repeat(privately::HERE.into()) }\n"}
@@ -268,19 +283,21 @@ fn main() {
 async def test_what_a_crate_brings_to_be_run_runs_in_containers_alone(tmp_path: Path, docker_ready: Path) -> None:
     """When the volume is filled it can write into the folder for what is compiled; afterwards, into nothing."""
     trap = tmp_path / "trap"
-    evil = Crate("evil", "1.0.0", 'pub const DONE: &str = env!("DONE");\n', build=EVIL % trap)
+    code = 'pub const DONE: &str = env!("DONE");\n'
+    evil = Crate("evil", "1.0.0", code, build=EVIL % trap, stamp=int(time.time()))
     address = registry(tmp_path / "crates", [evil])
     environ = {**os.environ, **cargo_home(tmp_path / "cargo", address)}
     sandbox = DockerSandbox(cache=docker_ready / CACHE, environ=environ, limits=SMALL)
     ready = await sandbox.prepare(("evil",), "rust")
     assert isinstance(ready, DependencySet)
-    code = {"title.rs": b"pub use evil::DONE;\n"}
+    files: dict[str, bytes] = {"title.rs": b"pub use evil::DONE;\n"}
     tests = {"tests/title_test.rs": b'#[test]\nfn it() { assert_eq!(workspace::title::DONE, "?"); }\n'}
-    files = {**code, **tests, ".codeteam/.reports": b"", **RUST.scaffold(code, ready.requirements)}
+    files |= {**tests, ".codeteam/.reports": b"", **RUST.scaffold(files, ready.requirements)}
     argv = RUST.test_argv(tuple(tests), REPORT, ())
     async with sandbox.open(ready, language="rust") as session:
         tested = await session.run(Command(argv, files=files, collect=(REPORT,)))
         listed = await session.run(Command(("ls", "/opt/crates", "/opt/crates/built")))
+    await remove_volumes(sandbox)
     await sandbox.aclose()
     told = tested.files[REPORT].decode()
     assert "built/harmless" in told

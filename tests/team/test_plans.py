@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from codeteam.domain.settings import Settings
 from codeteam.domain.task import Intent, Task
 from codeteam.team.crew import default_plan, read_plan
 
@@ -16,8 +19,8 @@ def to_roman(number: int) -> str:
 """
 
 
-def task(requirement: str) -> Task:
-    return Task("job000000001", Intent.IMPLEMENT, requirement)
+def task(requirement: str, language: str = "python") -> Task:
+    return Task("job000000001", Intent.IMPLEMENT, requirement, Settings(language=language))
 
 
 def test_a_plan_without_a_model_takes_name_and_interface_from_the_requirement() -> None:
@@ -44,3 +47,13 @@ def test_one_planned_file_takes_the_one_name_that_the_requirement_gives() -> Non
 def test_requirements_written_as_one_are_parted() -> None:
     reply = '{"files": [{"path": "a.py"}], "dependencies": ["httpx<1,>=0.2, humanize", "rich"]}'
     assert read_plan(task("Write something."), reply).dependencies == ("httpx<1,>=0.2", "humanize", "rich")
+    table = 'x = { version = "1", features = ["a"] }'
+    reply = json.dumps({"files": [{"path": "a.rs"}], "dependencies": ["serde[derive, rc]@1, csv", table]})
+    wanted = ("serde[derive, rc]@1", "csv", table)
+    assert read_plan(task("Write something.", "rust"), reply).dependencies == wanted
+
+
+def test_modules_of_python_itself_are_no_packages_of_it() -> None:
+    reply = '{"files": [{"path": "a"}], "dependencies": ["re", "typing", "csv", "six"]}'
+    assert read_plan(task("Write something."), reply).dependencies == ("six",)
+    assert read_plan(task("Write something.", "rust"), reply).dependencies == ("re", "typing", "csv", "six")

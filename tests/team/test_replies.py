@@ -341,7 +341,7 @@ def test_the_nearest_object_explains() -> None:
 def test_a_plan() -> None:
     plan = metadata(
         '```json\n{"files": ["a.py", {"path": "b.py", "purpose": null}], '
-        '"dependencies": ["re", "none", " httpx>=0.27 ", "typing", "Python"], "criteria": null}\n```',
+        '"dependencies": ["none", " httpx>=0.27 ", "Python"], "criteria": null}\n```',
         PlanReply,
     )
     assert [file.path for file in plan.files] == ["a.py", "b.py"]

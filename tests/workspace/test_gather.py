@@ -201,8 +201,54 @@ def test_a_crate_comes_with_what_it_is_compiled_with(tmp_path: Path) -> None:
     assert found.index("shop/src/a/c.rs") < found.index("shop/src/lib.rs") < found.index("near/src/lib.rs")
     assert set(paths(gather(tmp_path, instruction="Write shop/src/new.rs."))) == {*expected, "shop/src/a/b.rs"}
     assert set(paths(gather(tmp_path, instruction="Write other/src/new.rs."))) == {
-        "Cargo.toml", "other/Cargo.toml", "other/src/lib.rs", "far/deep/Cargo.toml", "far/deep/src/lib.rs"
+        "Cargo.toml", "other/Cargo.toml", "other/src/lib.rs"
     }  # fmt: skip
+
+
+def test_crates_that_manifests_ask_for(tmp_path: Path) -> None:
+    """Of the crates that a job takes, for all platforms and for tests, inherited ones too; at the locked versions."""
+    registry = 'source = "registry+https://github.com/rust-lang/crates.io-index"'
+    locked = [
+        ("serde", "1.0.7"),
+        ("rand", "0.8.5"),
+        ("rand", "0.9.1"),
+        ("rand", "1.0.0"),
+        ("log", "0.4.9"),
+        ("tilde", "1.0.0"),
+    ]
+    locked += [("ours", "0.1.0")]
+    lines = (f'[[package]]\nname = "{name}"\nversion = "{version}"\n' for name, version in locked)
+    make(
+        tmp_path,
+        {
+            "Cargo.toml": '[workspace]\nmembers = ["*"]\n[workspace.dependencies]\n'
+            'serde = { version = "1", features = ["rc"] }\nnear = { path = "near" }\nfar = { git = "https://x" }\n'
+            'unused = { git = "https://y" }\nout = { path = "../out" }\n',
+            "Cargo.lock": "".join(f"{line}{registry}\n" for line in lines).replace(f'0.1.0"\n{registry}', '0.1.0"'),
+            "shop/Cargo.toml": '[package]\nname = "shop"\n[dependencies]\nnear.workspace = true\n'
+            'serde = { workspace = true, features = ["derive"] }\nrand = "0.8"\nours = "0.1"\n'
+            'log = "0.4.20"\ntilde = "~1"\n'
+            'json = { package = "serde_json", version = ">=1, <2", optional = true, default-features = false }\n'
+            'corp = { version = "2", registry = "own" }\n[dev-dependencies]\nrand = { version = "0.9" }\n'
+            "[target.'cfg(windows)'.build-dependencies]\nwinapi = {}\nodd = 3\n",
+            "shop/src/lib.rs": "",
+            "near/Cargo.toml": '[package]\nname = "near"\n[dependencies]\nlog = "0.4"\nfar.workspace = true\n'
+            'address = { registry-index = "https://z" }\nout.workspace = true\nback = { path = "../shop" }\n'
+            '[patch.crates-io]\nlog = { path = "x" }\n',
+            "near/src/lib.rs": "",
+            "other/Cargo.toml": '[package]\nname = "other"\n[dependencies]\nnothing = "1"\n',
+            "other/src/lib.rs": "",
+        },
+    )
+    assert sorted(gather(tmp_path, "shop/src/lib.rs").dependencies) == [
+        "address from an address", "crates from the table [patch]", "far from a git repository", "log@0.4.20",
+        "log@=0.4.9", "odd@*", "ours@0.1", "out from a folder outside of the workspace", "own/corp@2", "rand@=0.8.5",
+        "rand@=0.9.1", "serde[rc,derive]@=1.0.7", "serde_json@>=1, <2", "tilde@~1", "winapi@*",
+    ]  # fmt: skip
+    assert gather(tmp_path, "other/src/lib.rs").dependencies == ("nothing@1",)
+    make(tmp_path, {"other/Cargo.toml": "not = [toml", "Cargo.lock": "package = 3"})
+    assert gather(tmp_path, "other/src/lib.rs").dependencies == ()
+    assert "rand@0.8" in gather(tmp_path, "shop/src/lib.rs").dependencies
 
 
 def test_a_document_that_does_not_parse_still_has_neighbours(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ host. What is compiled of a crate, its build script and its macros among it, is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import shutil
@@ -100,7 +101,8 @@ class Crates:
         asked = [wanted for line in requirements if (wanted := crate_lines.read(line))]
         manifest = manifest_of(asked)
         free = sorted(trusted & {wanted.name for wanted in asked}) if self._before else []
-        question = "\0".join(("crates", manifest, target.platform, found.key, self._before, *free))
+        settings = _settings(self._environ)
+        question = "\0".join(("crates", manifest, target.platform, found.key, settings, self._before, *free))
         known = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.lock"
         if known.is_file() and time.time() - known.stat().st_mtime < FRESH:
             return CrateLock.of(manifest, known.read_text("utf-8"), target, found.key)
@@ -230,6 +232,15 @@ def _package(place: Path, manifest: str) -> None:
 def _home(environ: Mapping[str, str]) -> Path:
     """Cargo's own folder."""
     return Path(environ.get("CARGO_HOME") or Path(environ.get("HOME", "/"), ".cargo"))
+
+
+def _settings(environ: Mapping[str, str]) -> str:
+    """What the user's own settings say, so that no answer of one registry is taken for another's."""
+    said = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CARGO_REGISTR"))
+    for name in ("config.toml", "config"):
+        with contextlib.suppress(OSError):
+            said.append((_home(environ) / name).read_bytes().hex())
+    return "\0".join(said)
 
 
 def _lay_out(packages: Sequence[Mapping[str, Any]], needed: Collection[str], lock: CrateLock, folder: Path) -> None:

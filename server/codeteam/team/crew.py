@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -22,6 +23,7 @@ from codeteam.team import checks, context, python_code, replies, splice
 from codeteam.team.budget import Budget
 from codeteam.team.code import code_of
 from codeteam.team.examples import called_names, read_examples
+from codeteam.team.newcomers import parted
 from codeteam.team.replies import FaultReply, MalformedReply, PlanReply, ReviewReply
 from codeteam.team.roles import ask
 from codeteam.team.stall import signature
@@ -29,7 +31,6 @@ from codeteam.team.stall import signature
 _T = TypeVar("_T")
 _RESAMPLED = ("run", "examples", "static", "tests", "scope")
 """Gates after which a weak model starts afresh, more boldly, rather than repair."""
-_COMMA = re.compile(r",\s*(?=[A-Za-z])(?![^\[{]*[\]}])")
 Record = Callable[[Event], None]
 
 
@@ -245,10 +246,11 @@ def read_plan(task: Task, text: str) -> Plan:
     if not files:
         raise MalformedReply("The plan names no file but tests. Name the files that hold the code.")
     files = _as_the_requirement_names(task, files)
-    # Some write all requirements as one, with commas; those inside a version range are followed by an operator, and
-    # those inside of brackets are between extras or features.
-    packages = [part.strip() for line in reply.dependencies for part in _COMMA.split(line)]
-    return Plan(replies.prose(text)[:4000], tuple(files), tuple(filter(None, packages)), tuple(reply.criteria))
+    packages = [part.strip() for line in reply.dependencies for part in parted(line)]
+    # Python's own modules need no package; in other languages one may have the name of such a module.
+    own = sys.stdlib_module_names if task.settings.language == "python" else frozenset[str]()
+    packages = [line for line in packages if line and line not in own]
+    return Plan(replies.prose(text)[:4000], tuple(files), tuple(packages), tuple(reply.criteria))
 
 
 def _as_the_requirement_names(task: Task, files: list[PlannedFile]) -> list[PlannedFile]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from codeteam.domain.settings import NewPackages
@@ -71,3 +72,18 @@ def _reasons(doubts: Sequence[DependencyProblem], lines: Mapping[str, str], inde
         if name in lines:
             found.setdefault(name, problem)
     return found
+
+
+def parted(line: str) -> Iterator[str]:
+    """The requirements of a line, for some write all of them as one, with commas.
+
+    Those inside a version range are followed by an operator, those in brackets are between extras or features.
+    """
+    depth = start = 0
+    for match in re.finditer(r"[\[{]|[\]}]|,\s*(?=[A-Za-z])", line):
+        if match[0][0] != ",":
+            depth += 1 if match[0] in "[{" else -1
+        elif depth == 0:
+            yield line[start : match.start()]
+            start = match.end()
+    yield line[start:]

@@ -8,7 +8,6 @@ to use. What cannot be read with certainty is malformed, and the model is told.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -231,14 +230,13 @@ _NO_PACKAGE = frozenset({"", "-", "none", "n/a", "python", "stdlib", "standard l
 
 
 def _packages(value: object) -> object:
-    """Requirement lines without what needs no package: words for "none", and Python's own modules."""
+    """Requirement lines without words for "none"."""
     if value is None or isinstance(value, str):
         value = [value or ""]
     if not isinstance(value, list):
         return value
     lines = [item.strip() if isinstance(item, str) else item for item in value]
-    own = sys.stdlib_module_names
-    return [line for line in lines if not isinstance(line, str) or not (line.lower() in _NO_PACKAGE or line in own)]
+    return [line for line in lines if not isinstance(line, str) or line.lower() not in _NO_PACKAGE]
 
 
 class PlannedFileReply(_Reply):

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from codeteam.workspace.folder import Folder
+from codeteam.workspace.rust_manifests import MANIFEST, inherited, read, wanted
 
 _CRATES = 30
-LIMIT = 512 * 1024
-MANIFEST = "Cargo.toml"
 _NAMED = re.compile(r"[\w./-]{1,300}\.rs\b")
 
 
@@ -66,24 +63,15 @@ def _is_code(path: str, home: str) -> bool:
 
 
 def _depended_on(folder: Folder, home: str, there: frozenset[str]) -> Iterator[str]:
-    """Folders of the crates that one depends on by their paths, its own or those of its workspace."""
-    for name in _manifests(home, there):
-        try:
-            facts = tomllib.loads(folder.text(name, LIMIT) or "")
-        except (ValueError, RecursionError):
-            continue
-        for how in _dependencies(facts):
-            if isinstance(how, dict) and isinstance(how.get("path"), str):
-                other = posixpath.normpath(posixpath.join(posixpath.dirname(name), how["path"])).removeprefix(".")
+    """Folders of the crates that one depends on by their paths, and those above it, which cargo looks at as well."""
+    manifests = {name: read(folder, name) for name in _manifests(home, there)}
+    for name, facts in manifests.items():
+        for crate, how in wanted(facts):
+            asked, place = inherited(crate, how, name, manifests)
+            if isinstance(asked.get("path"), str):
+                other = posixpath.normpath(posixpath.join(place, asked["path"])).removeprefix(".")
                 if posixpath.join(other, MANIFEST) in there:
                     yield other
-
-
-def _dependencies(facts: dict[str, Any]) -> Iterator[object]:
-    for table in (facts, facts.get("workspace")):
-        for kind in ("dependencies", "dev-dependencies", "build-dependencies"):
-            listed = table.get(kind) if isinstance(table, dict) else None
-            yield from listed.values() if isinstance(listed, dict) else ()
 
 
 def _shared(one: str, other: str) -> int:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codeteam.workspace.folder import Folder
-from codeteam.workspace.rust_crates import LIMIT, MANIFEST
+from codeteam.workspace.rust_manifests import MANIFEST, inherited, read, strings, table, wanted
 
 _MOST = 200
 _LOCK_LIMIT = 2 * 1024 * 1024
-_KINDS = ("dependencies", "dev-dependencies", "build-dependencies")
 _PLAIN = re.compile(r"\^?\s*(\d{1,9}(?:\.\d{1,9}){0,2})")
 """The usual range: up to the next change of the leftmost number that is not zero."""
 
@@ -26,12 +24,12 @@ def declared_crates(folder: Folder, paths: Sequence[str]) -> tuple[str, ...]:
     """Lines `name[feature,feature]@range` for the manifests among the paths; a registry's name and a slash come before
     a crate of another registry than crates.io.
     """
-    manifests = {path: _read(folder, path, LIMIT) for path in paths if posixpath.basename(path) == MANIFEST}
+    manifests = {path: read(folder, path) for path in paths if posixpath.basename(path) == MANIFEST}
     known = _locked(folder, manifests)
     found: dict[str, None] = {}
     for path, facts in manifests.items():
-        for name, how in _wanted(facts):
-            if line := _line(name, *_inherited(name, how, path, manifests), known):
+        for name, how in wanted(facts):
+            if line := _line(name, *inherited(name, how, path, manifests), known):
                 found.setdefault(line)
         found |= dict.fromkeys(f"crates from the table [{kind}]" for kind in ("patch", "replace") if facts.get(kind))
     return tuple(found)[:_MOST]
@@ -45,7 +43,7 @@ def _line(name: str, facts: Mapping[str, Any], place: str, known: Mapping[str, S
         return f"{crate} from a folder outside of the workspace" if outside else ""
     if "git" in facts or "registry-index" in facts:
         return f"{crate} from {'a git repository' if 'git' in facts else 'an address'}"
-    features = ",".join(dict.fromkeys(_strings(facts.get("features"))))
+    features = ",".join(dict.fromkeys(strings(facts.get("features"))))
     versions = str(facts.get("version") or "*").strip()
     registry = f"{facts['registry']}/" if isinstance(facts.get("registry"), str) else ""
     return f"{registry}{crate}{f'[{features}]' if features else ''}@{_pinned(versions, known.get(crate, ()))}"
@@ -53,59 +51,26 @@ def _line(name: str, facts: Mapping[str, Any], place: str, known: Mapping[str, S
 
 def _pinned(versions: str, known: Sequence[str]) -> str:
     """The version that is locked, where it is plain which one is meant; else the range as it is."""
-    if len(known) > 1 and (match := _PLAIN.fullmatch(versions)):
-        wanted = match[1].split(".")
-        fixed = next((at for at, number in enumerate(wanted) if int(number)), len(wanted) - 1) + 1
-        known = [version for version in known if version.split(".")[:fixed] == wanted[:fixed]]
+    if match := _PLAIN.fullmatch(versions):
+        low = _numbers(match[1])
+        fixed = next((at for at, number in enumerate(low) if number), len(low) - 1) + 1
+        known = [version for version in known if _numbers(version)[:fixed] == low[:fixed] and _numbers(version) >= low]
+    elif versions != "*":
+        return versions
     return f"={known[0]}" if len(known) == 1 else versions
 
 
-def _wanted(facts: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    tables = [facts, *_table(facts.get("target")).values()]
-    for table in tables:
-        for kind in _KINDS:
-            yield from _table(_table(table).get(kind)).items()
-
-
-def _inherited(
-    name: str, how: object, path: str, manifests: Mapping[str, Mapping[str, Any]]
-) -> tuple[Mapping[str, Any], str]:
-    """What is asked for, where a crate has it from the nearest workspace too, and the folder of who says so."""
-    facts, place = _table(how), posixpath.dirname(path)
-    if facts.get("workspace") is not True:
-        return facts, place
-    while place and "workspace" not in manifests.get(posixpath.join(place, MANIFEST), {}):
-        place = posixpath.dirname(place)
-    shared = _table(_table(manifests.get(posixpath.join(place, MANIFEST), {}).get("workspace")).get("dependencies"))
-    base = _table(shared.get(name))
-    return {**base, "features": [*_strings(base.get("features")), *_strings(facts.get("features"))]}, place
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d{1,9}", version)[:3]]
 
 
 def _locked(folder: Folder, manifests: Mapping[str, object]) -> Mapping[str, Sequence[str]]:
     """Versions by crate, of the lock beside the outermost manifest."""
     place = min((posixpath.dirname(path) for path in manifests), key=len, default="")
     found: dict[str, list[str]] = {}
-    packages = _read(folder, posixpath.join(place, "Cargo.lock"), _LOCK_LIMIT).get("package")
+    packages = read(folder, posixpath.join(place, "Cargo.lock"), _LOCK_LIMIT).get("package")
     for item in packages if isinstance(packages, list) else ():
-        facts = _table(item)
+        facts = table(item)
         if str(facts.get("source", "")).startswith(("registry+", "sparse+")):
             found.setdefault(str(facts.get("name")), []).append(str(facts.get("version")))
     return found
-
-
-def _read(folder: Folder, path: str, limit: int) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(folder.text(path, limit) or "")
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    """A table; of a version alone, one with it."""
-    if isinstance(value, str):
-        return {"version": value}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _strings(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
