@@ -65,13 +65,14 @@ def page() -> str:
         "| `CODETEAM_CONFIG` | your configuration folder: `settings.toml`, `prompts/` |",
         "| `CODETEAM_HOME` | folder of state: history, logs |",
         "| `CODETEAM_CACHE` | folder of what can be fetched again: embedded models, locks of packages, modules of Go, "
-        "packages of the local sandbox; wheels stay in uv's own cache, images and volumes with the Docker engine |",
+        "packages of the local sandbox; wheels stay in uv's own cache, crates in cargo's, images and volumes with the "
+        "Docker engine |",
         "| `CODETEAM_WORKER_PYTHON` | Python that runs the workers, where it is not the one that runs Codeteam: an "
         "absolute path, Python 3.11 or newer, with the same version of Codeteam installed whole. The server itself "
         "then needs only the packages of the group `server` in `pyproject.toml` |",
         "| `DOCKER_HOST` | the engine, where it is not the usual one |",
         "| `PATH`, `CARGO_HOME`, `RUSTUP_HOME`, `RUSTUP_TOOLCHAIN` | where Rust is looked for, of which the "
-        "sandbox gets a copy |",
+        "sandbox gets a copy; with `CARGO_HOME`, whose settings say which registry is asked for crates |",
         "",
     ]
     return "\n".join(lines)

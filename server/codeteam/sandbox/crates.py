@@ -158,7 +158,7 @@ class Crates:
         self, found: Found, place: Path, asked: Sequence[Wanted], trusted: frozenset[str]
     ) -> tuple[DependencyProblem, ...]:
         """Exchange releases that are too young, or want a newer Rust, for older ones; where there is none, say so."""
-        releases = Releases(_home(self._environ))
+        releases = Releases(rust_machine.cargo_home(self._environ))
         free = {wanted.crate for wanted in asked if wanted.name in trusted}
 
         def unfit() -> dict[str, tuple[Release, str]]:
@@ -229,17 +229,12 @@ def _package(place: Path, manifest: str) -> None:
     (place / "Cargo.toml").write_text(manifest, "utf-8")
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    """Cargo's own folder."""
-    return Path(environ.get("CARGO_HOME") or Path(environ.get("HOME", "/"), ".cargo"))
-
-
 def _settings(environ: Mapping[str, str]) -> str:
     """What the user's own settings say, so that no answer of one registry is taken for another's."""
     said = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CARGO_REGISTR"))
     for name in ("config.toml", "config"):
         with contextlib.suppress(OSError):
-            said.append((_home(environ) / name).read_bytes().hex())
+            said.append((rust_machine.cargo_home(environ) / name).read_bytes().hex())
     return "\0".join(said)
 
 

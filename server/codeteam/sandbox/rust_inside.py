@@ -29,11 +29,12 @@ MOST_SAID = 16_000
 def main() -> int:
     os.environ |= {"CARGO_HOME": str(HOME.absolute()), "CARGO_TARGET_DIR": str(TARGET.absolute())}
     mode, *arguments = sys.argv[1:]
-    if crates := os.environ.get("CODETEAM_CRATES"):
-        take_crates(Path(crates))
+    if "CODETEAM_CRATES" in os.environ:
+        crates = Path(os.environ["CODETEAM_CRATES"])
+        take_crates(crates)
         if mode == "ahead":
-            return ahead(Path(crates))
-        take_built(Path(crates, BUILT, "debug"), TARGET / "debug")
+            return ahead(crates)
+        take_built(crates / BUILT / "debug", TARGET / "debug")
     leave_others_out()
     if mode == "build":
         return build(*arguments)

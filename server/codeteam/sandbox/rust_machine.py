@@ -80,10 +80,15 @@ def find(environ: Mapping[str, str], target: Target) -> Found:
     known = ("HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME")
     folders = [folder for folder in environ.get("PATH", os.defpath).split(":") if folder.startswith("/")]
     # An editor that a desktop started does not have what a shell adds for rustup.
-    home = environ.get("CARGO_HOME") or f"{environ.get('HOME', '')}/.cargo"
-    folders += [f"{home}/bin"] if home.startswith("/") else []
+    home = cargo_home(environ)
+    folders += [f"{home}/bin"] if home.is_absolute() else []
     asked = {name: environ[name] for name in known if name in environ} | {"PATH": ":".join(folders)}
     return _found(tuple(asked.items()))
+
+
+def cargo_home(environ: Mapping[str, str]) -> Path:
+    """The folder of the user's own settings for cargo, and of what it fetched."""
+    return Path(environ.get("CARGO_HOME") or f"{environ.get('HOME', '')}/.cargo")
 
 
 def _is_here(target: Target) -> bool:
