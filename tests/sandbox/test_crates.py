@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from codeteam.domain.errors import SandboxUnavailable
+from codeteam.domain.questions import Answer, Consent, Install, Question
+from codeteam.domain.settings import NewPackages
+from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.crate_lines import check, name_of
 from codeteam.sandbox.crates import CrateLock, Crates
 from codeteam.sandbox.dependencies import Target
@@ -22,6 +25,7 @@ from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
 from codeteam.sandbox.languages import LANGUAGES, REPORT
 from codeteam.sandbox.local import LocalSandbox
+from codeteam.team.newcomers import admitted
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.crates import CRATES, Crate, cargo_home, registry
 
@@ -265,6 +269,38 @@ async def test_crates_are_compiled_tested_and_cannot_be_changed(sandbox: DockerS
     if isinstance(sandbox, DockerSandbox):
         assert {name.replace("_", "-") for name, known in fresh.items() if known} >= {"shouting", "mark-of-the-build"}
         assert tried.run.stdout == ""
+
+
+@pytest.mark.docker
+async def test_the_user_is_asked_once_for_each_new_crate(served: Served, docker_ready: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def ask(question: Question, _: object) -> Answer:
+        assert isinstance(question, Install)
+        asked.append(question.text)
+        return Consent(question.package != "four-macro")
+
+    sandbox = DockerSandbox(
+        cache=docker_ready / CACHE, environ=served.environ, limits=SMALL, exclude_newer="2026-02-01"
+    )
+    lines = ("ageing@=1.1.0", 'four-macro = "1"', "shouting[loud]", "surely-invented-crate", "second/privately@0.3")
+    for _ in range(2):
+        looked_at = await admitted(
+            {name_of(line): line for line in lines},
+            declared=frozenset({"shouting"}),
+            policy=NewPackages.ASK,
+            consents=Consents(tmp_path / "packages.json", ask),
+            sandbox=sandbox,
+            language="rust",
+            index="crates",
+        )
+        assert looked_at.trusted == {"ageing", "shouting", "second/privately"}
+        assert [problem.requirement for problem in looked_at.refused] == ['four-macro = "1"']
+    await sandbox.aclose()
+    young, four, private, again = asked
+    assert "the package ageing of crates.io" in young
+    assert "the package privately of the registry second" in private
+    assert again == four
 
 
 EVIL = """\

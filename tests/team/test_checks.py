@@ -499,3 +499,14 @@ def test_any_report_is_read_or_refused(xml: str) -> None:
 )
 def test_coverage(coverage: bytes | None, percent: float | None) -> None:
     assert reports.read_report(OK, suite(case("t")).encode(), coverage).coverage == percent
+
+
+def test_files_of_packages_are_not_ours() -> None:
+    texts = {"src/lib.rs": ""}
+    assert checks.own_path(f"{WORK}/src/lib.rs", texts) == "src/lib.rs"
+    for place in (
+        "/opt/crates/vendor/serde-1.0.152",
+        "/home/x/vendor/a_b-0.1.0-beta.1",
+        "/usr/lib/python3/dist-packages",
+    ):
+        assert not checks.own_path(f"{place}/src/lib.rs", texts)

@@ -74,7 +74,9 @@ class Install:
     def text(self) -> str:
         """The question, for people."""
         place = _PLACES.get(self.index, self.index)
-        asked = f"The job's plan asks for the package {self.package} of {place}, to run and test its code with."
+        registry, _, name = self.package.rpartition("/") if self.index == "crates" else ("", "", self.package)
+        place = f"the registry {registry}" if registry else place
+        asked = f"The job's plan asks for the package {name} of {place}, to run and test its code with."
         return f"{asked} {self.why}".strip()
 
 

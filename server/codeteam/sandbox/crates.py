@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import shutil
-import time
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from codeteam.sandbox import crate_lines, fetchers, rust_machine
 from codeteam.sandbox.crate_lines import Wanted
 from codeteam.sandbox.crate_problems import older_rust, problems_of, too_young, unavailable
 from codeteam.sandbox.crate_releases import Release, Releases, read_lock, roots_of
-from codeteam.sandbox.dependencies import FRESH, Target
+from codeteam.sandbox.dependencies import FRESH, Target, keep, recall
 from codeteam.sandbox.interface import DependencyProblem
 from codeteam.sandbox.policy import CRATES
 from codeteam.sandbox.rust_machine import Found
@@ -104,22 +103,20 @@ class Crates:
         settings = _settings(self._environ)
         question = "\0".join(("crates", manifest, target.platform, found.key, settings, self._before, *free))
         known = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.lock"
-        if known.is_file() and time.time() - known.stat().st_mtime < FRESH:
-            return CrateLock.of(manifest, known.read_text("utf-8"), target, found.key)
+        if text := recall(known, FRESH):
+            return CrateLock.of(manifest, text, target, found.key)
         with scratch("crates") as place:
             _package(place, manifest)
             code, said = await self._cargo(found, place, "generate-lockfile")
             if code == 0:
                 if problems := await self._fitted(found, place, asked, trusted):
                     return problems
-                text = (place / "Cargo.lock").read_text("utf-8")
-                known.parent.mkdir(parents=True, exist_ok=True)
-                known.write_text(text, "utf-8")
+                text = recall(keep(known, recall(place / "Cargo.lock")))
                 return CrateLock.of(manifest, text, target, found.key)
         if problems := problems_of(said, asked):
             return problems
-        if known.is_file():
-            return CrateLock.of(manifest, known.read_text("utf-8"), target, found.key)
+        if text := recall(known):
+            return CrateLock.of(manifest, text, target, found.key)
         raise unavailable(said)
 
     async def install(self, lock: CrateLock, target: Target, folder: Path, *, own_copies: bool) -> None:
@@ -215,7 +212,11 @@ class Crates:
         where = ("--quiet", "--color", "never", "--manifest-path", str(place / "Cargo.toml"))
         # Cargo looks for configuration in the current folder and above it, and others may write where `place` is.
         program = str(found.program("cargo"))
-        return await fetchers.answer(program, *arguments, *where, cwd=Path("/"), env=kept | own)
+        try:
+            return await fetchers.answer(program, *arguments, *where, cwd=Path("/"), env=kept | own)
+        except OSError as error:
+            gone = f"`cargo` of this machine does not run any more: {error.strerror}."
+            raise SandboxUnavailable(gone, rust_machine.INSTALL, "toolchain_missing") from error
 
 
 def manifest_of(asked: Sequence[Wanted]) -> str:
@@ -231,7 +232,7 @@ def _package(place: Path, manifest: str) -> None:
 
 def _settings(environ: Mapping[str, str]) -> str:
     """What the user's own settings say, so that no answer of one registry is taken for another's."""
-    said = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CARGO_REGISTR"))
+    said = sorted(f"{name}={value}" for name, value in environ.items() if name.endswith("_INDEX"))
     for name in ("config.toml", "config"):
         with contextlib.suppress(OSError):
             said.append((rust_machine.cargo_home(environ) / name).read_bytes().hex())

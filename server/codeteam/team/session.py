@@ -95,6 +95,8 @@ class JobSession:
                 return prepared
             missing = missing or self._declared
             if self.language.all_or_none:
+                if told := tuple(item for item in prepared if self.package_name(item.requirement) in planned):
+                    return told
                 raise _not_without(missing, prepared)
             self.record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
             self._declared = tuple(line for line in self._declared if line not in missing)
