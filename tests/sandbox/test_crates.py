@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codeteam.domain.errors import SandboxUnavailable
 from codeteam.domain.questions import Answer, Consent, Install, Question
 from codeteam.domain.settings import NewPackages
 from codeteam.sandbox.consents import Consents
-from codeteam.sandbox.crate_lines import check, name_of
-from codeteam.sandbox.crates import CrateLock, Crates
+from codeteam.sandbox.crate_lines import check, name_of, read
+from codeteam.sandbox.crates import CrateLock, Crates, manifest_of
 from codeteam.sandbox.dependencies import Target
 from codeteam.sandbox.docker import DockerSandbox
 from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet
@@ -28,10 +30,12 @@ from codeteam.sandbox.local import LocalSandbox
 from codeteam.team.newcomers import admitted
 from tests.sandbox.conftest import CACHE, SMALL
 from tests.sandbox.crates import CRATES, Crate, cargo_home, registry
+from tests.sandbox.test_private_index import contents
 
 pytestmark = pytest.mark.xdist_group("rust")
 """So that one process alone unpacks the toolchain for the sandbox without an engine."""
 RUST = LANGUAGES["rust"]
+KEY = "geheim-4711"
 HERE = Target("3.12.0")
 OTHERS = (
     Crate("ageing", "1.0.0", published="2026-01-01T08:00:00Z"),
@@ -44,7 +48,7 @@ OTHERS = (
     Crate("grown-below", "1.0.0", needs=["grown 1"]),
     Crate("needing", "1.0.0", needs=["not-there-either 1"]),
     Crate("exact", "1.0.0", needs=["shouting =1.0.0"]),
-    Crate("elsewhere", "1.0.0", 'compile_error!("of another platform");\n'),
+    Crate("elsewhere", "1.0.0", 'compile_error!("of another platform");\n', kind='[[bench]]\nname = "slow"\n'),
     Crate("everywhere", "1.0.0", needs=["elsewhere 1 cfg(windows)", "growing 1 cfg(unix)"]),
 )
 
@@ -62,7 +66,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     address = registry(folder / "crates", [replace(crate, stamp=now) for crate in (*CRATES, *OTHERS)])
     second = registry(folder / "second", [Crate("privately", "0.3.0", "pub const HERE: u8 = 3;\n")])
     more = f'[registries.second]\nindex = "{second}"\n'
-    return Served(address, {**os.environ, **cargo_home(folder / "cargo", address, more)})
+    own = cargo_home(folder / "cargo", address, more)
+    (folder / "cargo" / "credentials.toml").write_text(f'[registries.second]\ntoken = "{KEY}"\n', "utf-8")
+    return Served(address, {**os.environ, **own, "CARGO_REGISTRIES_SECOND_TOKEN": KEY})
 
 
 async def locked(
@@ -106,6 +112,20 @@ def test_lines_have_a_normal_form(lines: list[str], normal: list[str]) -> None:
     assert check(lines) == (tuple(normal), ())
     assert check(normal) == (tuple(normal), ())
     assert {name_of(line) for line in lines} == {name_of(line) for line in normal}
+
+
+PIECES = st.sampled_from(["a", "serde", "@", "[", "]", "{", "}", "=", '"', ",", "/", "..", "1.2", "*", "^", "\n", " ",
+                          "git", "path", "version", "features", "#", "'", "\\", "std", "registry", "-"])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=30))
+def test_nothing_but_what_was_meant_gets_into_a_manifest(line: str) -> None:
+    good, _ = check((line,))
+    made = tomllib.loads(manifest_of([wanted for text in good if (wanted := read(text))]))
+    assert made.keys() == {"package", "workspace", "dependencies"}
+    for facts in made["dependencies"].values():
+        assert facts.keys() <= {"package", "version", "features", "registry"}
+        assert facts["package"] not in ("std", "")
 
 
 def test_too_many_lines_are_told() -> None:
@@ -206,6 +226,9 @@ async def test_what_only_another_platform_needs_is_there_by_its_manifest(served:
     config = tomllib.loads((folder / "config.toml").read_text("utf-8"))
     assert config["source"]["crates-io"] == {"replace-with": "codeteam"}
     assert config["registries"].keys() == {"second"}
+    kept = contents(tmp_path)
+    assert len(kept) > 10
+    assert not any(KEY in text for text in kept)
 
 
 @pytest.fixture

@@ -122,8 +122,8 @@ class Crates:
     async def install(self, lock: CrateLock, target: Target, folder: Path, *, own_copies: bool) -> None:
         """Lay the crates of a lock out in an empty folder, with the configuration that makes cargo take them.
 
-        What only other platforms need is there by its manifest alone, for cargo looks at all of them. No file is
-        shared with cargo's cache, whatever `own_copies` is.
+        What only other platforms need is there by its manifest, for cargo looks at all of them; its files are empty.
+        No file is shared with cargo's cache, whatever `own_copies` is.
 
         Raises:
             SandboxUnavailable: the registry cannot be reached, the disk is full, a crate cannot be read.
@@ -247,16 +247,17 @@ def _lay_out(packages: Sequence[Mapping[str, Any]], needed: Collection[str], loc
         spec = f"{package['name']}@{package['version']}"
         place = folder / VENDOR / spec.replace("@", "-")
         source = Path(package["manifest_path"]).parent
-        if package["id"] in needed:
-            shutil.copytree(source, place, ignore=_links)
-        else:
-            (place / "src").mkdir(parents=True)
-            shutil.copy(source / "Cargo.toml", place)
-            (place / "src" / "lib.rs").touch()
+        shutil.copytree(source, place, ignore=_links, copy_function=shutil.copy if package["id"] in needed else _empty)
+        shutil.copy(source / "Cargo.toml", place)
         sums: dict[str, Any] = {"files": {}, "package": checksums.get(spec) or None}
         (place / ".cargo-checksum.json").write_text(json.dumps(sums), "utf-8")
     (folder / VENDOR).mkdir(exist_ok=True)
     (folder / CONFIG).write_text(_config(lock, packages), "utf-8")
+
+
+def _empty(_: str, place: str) -> None:
+    """In place of a file that is only looked for."""
+    Path(place).touch()
 
 
 def _links(place: str, names: list[str]) -> list[str]:
