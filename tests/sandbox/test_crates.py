@@ -250,6 +250,7 @@ async def remove_volumes(sandbox: DockerSandbox) -> None:
         for key in sandbox._locks:
             api.remove_volume(f"codeteam-crates-{key}")
 
+    await sandbox._leaving.clear()  # of containers, which hold them
     with contextlib.suppress(SandboxUnavailable):
         await sandbox._engine.call(remove)
 
