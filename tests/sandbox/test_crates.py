@@ -104,7 +104,8 @@ def test_only_names_features_and_ranges_are_taken(line: str) -> None:
         (["serde"], ["serde@*"]), (["serde 1.0"], ["serde@1.0"]), (["serde@^1.2, <1.9"], ["serde@^1.2,<1.9"]),
         (['serde = "~1"'], ["serde@~1"]), (["own/text@1"], ["own/text@1"]), (["x@1.*"], ["x@1.*"]),
         (["serde[rc, derive]@1"], ["serde[derive,rc]@1"]), (["serde[]"], ["serde@*"]),
-        (['serde = { version = "1", features = ["derive"], default-features = false }'], ["serde[derive]@1"]),
+        (['serde = { version = "1", features = ["derive"], default-features = false }'], ["serde[-default,derive]@1"]),
+        (["a[-default]@1", "a[x,-default]@1"], ["a[-default,x]@1"]), (["a[-default,x]@1", "a"], ["a[x]@1"]),
         (["a@1", "a@2", "a@1"], ["a@1", "a@2"]), (["a[x]", "a@1", "a[y]@2"], ["a[x,y]@2", "a[x]@1"]),
     ],
 )  # fmt: skip
@@ -114,8 +115,8 @@ def test_lines_have_a_normal_form(lines: list[str], normal: list[str]) -> None:
     assert {name_of(line) for line in lines} == {name_of(line) for line in normal}
 
 
-PIECES = st.sampled_from(["a", "serde", "@", "[", "]", "{", "}", "=", '"', ",", "/", "..", "1.2", "*", "^", "\n", " ",
-                          "git", "path", "version", "features", "#", "'", "\\", "std", "registry", "-"])  # fmt: skip
+WORDS = ("a", "serde", "std", "git", "path", "version", "features", "-default", "registry", "1.2", "..")
+PIECES = st.sampled_from([*WORDS, *"@[]{}=,/*^# '\"\n\\"])
 
 
 @given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=30))
@@ -124,7 +125,7 @@ def test_nothing_but_what_was_meant_gets_into_a_manifest(line: str) -> None:
     made = tomllib.loads(manifest_of([wanted for text in good if (wanted := read(text))]))
     assert made.keys() == {"package", "workspace", "dependencies"}
     for facts in made["dependencies"].values():
-        assert facts.keys() <= {"package", "version", "features", "registry"}
+        assert facts.keys() <= {"package", "version", "features", "default-features", "registry"}
         assert facts["package"] not in ("std", "")
 
 

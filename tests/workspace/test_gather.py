@@ -243,7 +243,7 @@ def test_crates_that_manifests_ask_for(tmp_path: Path) -> None:
     assert sorted(gather(tmp_path, "shop/src/lib.rs").dependencies) == [
         "address from an address", "crates from the table [patch]", "far from a git repository", "log@0.4.20",
         "log@=0.4.9", "odd@*", "ours@0.1", "out from a folder outside of the workspace", "own/corp@2", "rand@=0.8.5",
-        "rand@=0.9.1", "serde[rc,derive]@=1.0.7", "serde_json@>=1, <2", "tilde@~1", "winapi@*",
+        "rand@=0.9.1", "serde[rc,derive]@=1.0.7", "serde_json[-default]@>=1, <2", "tilde@~1", "winapi@*",
     ]  # fmt: skip
     assert gather(tmp_path, "other/src/lib.rs").dependencies == ("nothing@1",)
     make(tmp_path, {"other/Cargo.toml": "not = [toml", "Cargo.lock": "package = 3"})

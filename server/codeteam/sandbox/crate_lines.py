@@ -1,7 +1,8 @@
 """Requirement lines of Rust: `name`, `name@range`, `name[feature,feature]@range`, or as a `Cargo.toml` has them.
 
-The normal form is the third. A crate of another registry than crates.io has the registry's name before its own, as in
-`registry/name@range`; only the user's own cargo configuration says what that registry is.
+The normal form is the third; `-default` among the features leaves the crate's default ones out. A crate of another
+registry than crates.io has the registry's name before its own, as in `registry/name@range`; only the user's own cargo
+configuration says what that registry is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ LONGEST = 2000
 _SHOWN = 200
 _NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 _NAMED = rf"(?:{_NAME}/)?{_NAME}"
-_FEATURE = r"[A-Za-z0-9_][A-Za-z0-9_+.-]{0,63}"
+_BARE = "-default"
+_FEATURE = rf"(?:{_BARE}|[A-Za-z0-9_][A-Za-z0-9_+.-]{{0,63}})"
 _LINE = re.compile(
     rf"(?P<name>{_NAMED})\s*(?:\[\s*(?P<features>{_FEATURE}(?:\s*,\s*{_FEATURE})*)?\s*,?\s*\])?"
     r"\s*@?\s*(?P<range>[\w.^~<>=*+, -]{0,100})"
@@ -58,7 +60,9 @@ class Wanted:
         """The value of an entry of `[dependencies]`; `named` where its key is another than the crate's name."""
         facts: dict[str, Any] = {"package": self.crate} if named else {}
         facts |= {"version": self.range}
-        facts |= {"features": list(self.features)} if self.features else {}
+        features = [feature for feature in self.features if feature != _BARE]
+        facts |= {"default-features": False} if _BARE in self.features else {}
+        facts |= {"features": features} if features else {}
         facts |= {"registry": self.registry} if self.registry else {}
         return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in facts.items()) + " }"
 
@@ -105,7 +109,7 @@ def read(line: str) -> Wanted | None:
     features, version = facts.get("features", []), facts.get("version", "")
     if not isinstance(features, list) or not isinstance(version, str):
         return None
-    return _wanted(name, version, features)
+    return _wanted(name, version, [*features, *([_BARE] if facts.get("default-features") is False else [])])
 
 
 def _wanted(name: str, versions: str, features: Iterable[object]) -> Wanted | None:
@@ -123,8 +127,13 @@ def _joined(found: Sequence[Wanted]) -> list[Wanted]:
     ranges: dict[str, set[str]] = {}
     for wanted in found:
         ranges.setdefault(wanted.name, set()).add(wanted.range)
-    features: dict[tuple[str, str], set[str]] = {}
+    features: dict[tuple[str, str], list[set[str]]] = {}
     for wanted in found:
         for versions in (ranges[wanted.name] - {"*"} or {"*"}) if wanted.range == "*" else {wanted.range}:
-            features.setdefault((wanted.name, versions), set()).update(wanted.features)
-    return [Wanted(name, versions, tuple(sorted(on))) for (name, versions), on in features.items()]
+            features.setdefault((wanted.name, versions), []).append(set(wanted.features))
+    return [Wanted(name, versions, _all_of(asked)) for (name, versions), asked in features.items()]
+
+
+def _all_of(asked: Sequence[set[str]]) -> tuple[str, ...]:
+    """Default features are there unless nobody wants them."""
+    return tuple(sorted(set[str]().union(*asked) - {_BARE} | set[str].intersection(*asked)))

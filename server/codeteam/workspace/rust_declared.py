@@ -21,8 +21,8 @@ _PLAIN = re.compile(r"\^?\s*(\d{1,9}(?:\.\d{1,9}){0,2})")
 
 
 def declared_crates(folder: Folder, paths: Sequence[str]) -> tuple[str, ...]:
-    """Lines `name[feature,feature]@range` for the manifests among the paths; a registry's name and a slash come before
-    a crate of another registry than crates.io.
+    """Lines `name[feature,feature]@range` for the manifests among the paths; `-default` among the features leaves the
+    default ones out, and a registry's name and a slash come before a crate of another registry than crates.io.
     """
     manifests = {path: read(folder, path) for path in paths if posixpath.basename(path) == MANIFEST}
     known = _locked(folder, manifests)
@@ -43,7 +43,8 @@ def _line(name: str, facts: Mapping[str, Any], place: str, known: Mapping[str, S
         return f"{crate} from a folder outside of the workspace" if outside else ""
     if "git" in facts or "registry-index" in facts:
         return f"{crate} from {'a git repository' if 'git' in facts else 'an address'}"
-    features = ",".join(dict.fromkeys(strings(facts.get("features"))))
+    bare = ["-default"] if False in (facts.get("default-features"), facts.get("default_features")) else []
+    features = ",".join(dict.fromkeys([*bare, *strings(facts.get("features"))]))
     versions = str(facts.get("version") or "*").strip()
     registry = f"{facts['registry']}/" if isinstance(facts.get("registry"), str) else ""
     return f"{registry}{crate}{f'[{features}]' if features else ''}@{_pinned(versions, known.get(crate, ()))}"
