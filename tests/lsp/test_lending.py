@@ -162,10 +162,12 @@ async def test_what_may_pass_is_asked_again_until_it_does_not(tmp_path: Path) ->
 async def test_answers_and_pieces_that_make_no_sense_do_no_harm(tmp_path: Path) -> None:
     nonsense: list[Any] = [None, [], {"text": 3}, {"text": "x" * 4_000_001, "model": 7, "promptTokens": -1}]
 
+    long = " ".join(map(str, range(450_000)))  # three million characters, never the same twice
+
     async def babble(params: dict[str, Any]) -> Any:
         name = params["chatId"]
         pieces: list[Any] = [None, [], {}, {"chatId": name}, {"chatId": name, "text": 3}, {"chatId": "x", "text": "y"}]
-        for piece in [*pieces, {"chatId": name, "text": "z" * 3_000_000}, {"chatId": name, "text": "z" * 3_000_000}]:
+        for piece in [*pieces, {"chatId": name, "text": long}, {"chatId": name, "text": long}]:
             client.notify("codeteam/chatPart", piece)
         if nonsense:
             return nonsense.pop(0)

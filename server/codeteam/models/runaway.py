@@ -77,8 +77,9 @@ class Runaway:
         if period and self._kept is None:
             text = "".join(self._pieces)
             once = len(text) - period
-            while once > 0 and text[once - 1] == text[once - 1 + period]:
-                once -= 1
+            for step in (_LONG_LINE, 1):  # a line may have millions
+                while once >= step and text[once - step : once] == text[once - step + period : once + period]:
+                    once -= step
             self._kept = once + period
 
     def _end_line(self, line: str) -> None:

@@ -35,9 +35,11 @@ async function opened(name, theme, options, look) {
 
 const told = (tab) => tab.locator('body').innerText();
 
-/** What is looked at in every theme; the others differ in what they say alone. */
-const TELLING = ['service', 'findings', 'running'];
-const OTHERS = ['stalled', 'failed', 'clean', 'refactored'];
+/** Between them they have all that a theme colours, and are looked at whole in each; the rest, in one theme. */
+const TELLING = ['stalled', 'findings', 'running'];
+const OTHERS = ['service', 'failed', 'clean', 'refactored'];
+/** The longest report: as it opens, in every theme. */
+const LONGEST = 'service';
 
 async function broken(tab, rules, ...where) {
   const { violations } = await tab.evaluate((options) => globalThis.axe.run(document, options), rules);
@@ -73,10 +75,10 @@ test('no report breaks a rule of accessibility', async () => {
 for (const theme of Object.keys(THEMES)) {
   test(`every report can be read in the ${theme} theme`, async () => {
     const found = [];
-    for (const name of theme === 'dark' ? [...TELLING, ...OTHERS] : TELLING) {
+    for (const name of theme === 'dark' ? [...TELLING, ...OTHERS] : [...TELLING, LONGEST]) {
       await opened(name, theme, {}, async (tab) => {
         await tab.screenshot({ path: join(places.pictures, `report-${name}-${theme}.png`), fullPage: true });
-        await unfolded(tab);
+        if (name !== LONGEST || theme === 'dark') await unfolded(tab);
         await tab.evaluate(reports.axe);
         found.push(...(await broken(tab, OF_COLOURS, name)));
       });
