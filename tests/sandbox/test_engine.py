@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -339,6 +340,33 @@ async def test_a_volume_that_somebody_emptied_is_filled_again(
         await while_it_is_filled
         assert not await counted()
         assert await filled.is_whole(parcel, found)
+
+
+@pytest.mark.parametrize("step", ["prepare", "build"])
+async def test_whoever_fills_a_volume_and_is_stopped_does_not_wait_for_what_runs(
+    docker: DockerSandbox, engine: Engine, tmp_path: Path, step: str
+) -> None:
+    async with docker.open():
+        pass
+    await docker.aclose()
+    async with empty_parcel(engine, docker, "example-for-tests==1.0") as (parcel, found):
+        sleep = ("sleep", "300")
+        slow = dataclasses.replace(parcel, **({"build": sleep} if step == "build" else {"prepare": sleep}))  # type: ignore[arg-type]
+        label = owner.this_process().label
+        filled = volumes.Volumes(engine, Room(tmp_path, owner=label), cache=docker._cache, owner=label, runtime=None)
+        filling = asyncio.ensure_future(filled.ensure(slow, found, doubt=True))
+
+        async def sleeps() -> bool:
+            running = [facts["Id"] for facts in await of_this_process(engine) if facts["State"] == "running"]
+            told = await engine.call(lambda api: [api.top(name) for name in running])
+            return "'300'" in str(told) or "sleep 300" in str(told)
+
+        await until(sleeps)
+        filling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(filling, 60)
+        assert await _none(engine)
+        assert not await filled.is_whole(parcel, found)
 
 
 @asynccontextmanager

@@ -309,9 +309,9 @@ def test_a_located_finding_is_bounded_and_plain() -> None:
 def test_locating_is_quick() -> None:
     code = "    x = x + 1\n" * 10_000
     replies = [FindingReply(quote="x = x + 1\n" * 55 + f"y{number}", message="m") for number in range(50)]
-    start = time.monotonic()
+    start = time.process_time()
     assert checks.located(replies, [SourceFile("a.py", code)])[1] == 50
-    assert time.monotonic() - start < 60
+    assert time.process_time() - start < 60
 
 
 def finding(severity: Severity, line: int = 1, *, confidence: float = 1.0, mark: str = "") -> Finding:
@@ -425,11 +425,11 @@ def test_what_is_expected_must_be_there() -> None:
     ids=range(19),
 )
 def test_reports_that_are_not_believed(xml: str, run: RunResult, said: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     read = report(xml, run)
     assert said in read.problem
     assert not read.ok
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_of_a_long_report_a_part_is_kept_and_the_rest_is_counted() -> None:

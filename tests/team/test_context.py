@@ -316,26 +316,26 @@ def test_sizes_are_bounded() -> None:
         )
         plan = Plan("a", (PlannedFile("app.py", "p" * 9_999, f"'''{text}'''"),), criteria=("c" * 99_999,) * 60)
         tests = Tests((SourceFile("tests/test_a.py", "def test_a(): ...\n"),))
-        start = time.monotonic()
+        start = time.process_time()
         shown = [
             context.architect_message(task, ["t" * 99_999] * 9),
             context.developer_message(task, plan, None, Feedback("run", "f" * 999_999, "s")),
             context.tester_message(task, plan, criteria=True),
             context.arbiter_message(task, plan, tests, "f" * 999_999),
         ]
-        assert time.monotonic() - start < 60
+        assert time.process_time() - start < 60
         assert max(map(len, shown)) < 2_500_000
         assert len(shown[2]) < 150_000
         assert len(shown[0]) < 400_000
 
 
 def test_fences_are_quick() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for text in ("`" * 400_000, "`" * 200_000 + "~" * 200_000, "` " * 200_000, ("`" * 99 + "\n") * 4_000):
         outside(
             context.arbiter_message(task_of(requirement="x"), plan_of("a.py"), Tests((SourceFile("t.py", text),)), "")
         )
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_long_document_is_shown_around_its_place() -> None:

@@ -137,6 +137,6 @@ def test_what_the_file_said_before_is_the_users_own() -> None:
     ids=range(9),
 )  # fmt: skip
 def test_it_is_quick(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     elided(text)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10

@@ -282,11 +282,11 @@ def test_names_that_examples_call() -> None:
 
 
 def test_not_more_than_a_hundred() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     read = read_examples("".join(f"f({number}) == {number}\n" for number in range(20_000)))
     assert len(read.run) == 100
     assert read.left_out[-1].endswith("more")
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize(
@@ -311,9 +311,9 @@ def test_not_more_than_a_hundred() -> None:
     ids=range(15),
 )
 def test_it_is_quick(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     read_examples(text)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 _VALUES = st.recursive(

@@ -77,9 +77,9 @@ def test_ten_thousand_lines_are_quick(ends: str, change: str) -> None:
     )
     step = {"one line": 5_000, "everything": 1, "every tenth line": 10}[change]
     new = [f"{line} + 2" if number % step == 1 or step == 1 else line for number, line in enumerate(lines)]
-    start = time.monotonic()
+    start = time.process_time()
     kept = keep_layout(before, "\n".join(new) + "\n")
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
     assert split_lines(kept)[0].rstrip() == new[0].rstrip()
 
 

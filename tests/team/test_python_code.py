@@ -383,7 +383,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_every_function_is_safe_on_hostile_source(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     python_code.parse(text)
     python_code.syntax_error(text)
     python_code.signatures(text)
@@ -395,7 +395,7 @@ def test_every_function_is_safe_on_hostile_source(text: str) -> None:
     python_code.same_but_docstrings(text, text)
     python_code.names_of_tests(text)
     python_code.without_functions(text, ["f"])
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_byte_order_mark_is_no_error() -> None:
@@ -405,11 +405,11 @@ def test_a_byte_order_mark_is_no_error() -> None:
 
 def test_a_long_module_is_quick() -> None:
     text = "".join(f"class C{n}:\n    def m(self, x):\n        return x + {n}\n\n\n" for n in range(2_000))
-    start = time.monotonic()
+    start = time.process_time()
     assert len(python_code.undocumented(text, before=text.replace("C1", "D1"))) > 1_000
     assert len(python_code.definitions(text)) == 4_000
     assert python_code.signatures(text).count("...") == 2_000
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_forgotten_import_is_added_where_imports_stand() -> None:

@@ -262,9 +262,9 @@ def test_any_reply_is_read_or_refused(reply: str) -> None:
     ids=range(19),
 )
 def test_replies_that_are_made_to_be_slow(reply: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     test_any_reply_is_read_or_refused.hypothesis.inner_test(reply)  # type: ignore[attr-defined]
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 REVIEW = (

@@ -154,12 +154,12 @@ def large(kind: str) -> str:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_ten_thousand_lines(end: str) -> None:
     text = large(end)
-    start = time.monotonic()
+    start = time.process_time()
     result = one(task_of(text, at="x + 1234"), "import re\n\n\ndef m(self, x: int) -> int:\n    return x * 2\n")
     assert result == text.replace("return x + 1234", "return x * 2").replace("import os", f"import os{end}import re")
     below = one(task_of(text, at="double m777."), "def doubled(self) -> int:\n    return 2\n")
     assert below == text.replace("m777.", f"m777.{end}    def doubled(self) -> int:{end}        return 2")
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_below_a_comment_in_a_long_file() -> None:

@@ -124,9 +124,9 @@ def test_the_gate_counts() -> None:
     ids=range(14),
 )
 def test_it_is_quick(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     signature("run", text)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def draft(text: str, path: str = "a.py") -> Draft:

@@ -138,10 +138,13 @@ class Volumes:
             async with self._room.count(await self._engine.machine(), FILLING.memory):
                 filler = Container(self._engine, container.new_name())
                 await container.finish(filler, self._put(filler, parcel, image, archive))
-                if parcel.build:
-                    await container.finish(filler, self._build(parcel, image))
+                try:
+                    await self._build(parcel, image)
+                except BaseException:
+                    await asyncio.shield(filler.destroy())
+                    raise
                 await container.finish(filler, filler.start())
-                await container.finish(filler, _compile(filler.attendant, parcel))
+                await _compile(filler.attendant, parcel)
 
     async def _put(self, filler: Container, parcel: Parcel, image: Image, archive: Path) -> None:
         mounts = Mounts(writable={parcel.folder: parcel.volume})
@@ -154,21 +157,23 @@ class Volumes:
         await self._engine.call(send)
 
     async def _build(self, parcel: Parcel, image: Image) -> None:
+        if not parcel.build:
+            return
         builder = Container(self._engine, container.new_name())
         mounts = Mounts(read_only=parcel.beside, writable={parcel.folder: parcel.volume})
         recipe = Recipe(image, FILLING, mounts, owner=self._owner, runtime=self._runtime)
 
-        async def work() -> None:
+        async def begin() -> None:
             await builder.create(recipe)
             await builder.start()
+
+        with contextlib.suppress(SandboxUnavailable):  # whoever needs them compiles them, and is told what is wrong
+            await container.finish(builder, begin())
             session = _session(builder.attendant)
             try:
                 await session.run(Command(parcel.build, env=dict(parcel.env), timeout=FILLING_TIMEOUT))
             finally:
                 await session.close()
-
-        with contextlib.suppress(SandboxUnavailable):  # whoever needs them compiles them, and is told what is wrong
-            await container.finish(builder, work())
 
 
 def _session(attendant: Attendant) -> SupervisedSession:
@@ -179,6 +184,7 @@ def _session(attendant: Attendant) -> SupervisedSession:
 
 
 async def _compile(attendant: Attendant, parcel: Parcel) -> None:
+    """Ends at once when it is cancelled, and its container with it: what is prepared may take long."""
     session = _session(attendant)
     argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", FINISH, parcel.folder, MARKER, parcel.key)
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
