@@ -85,12 +85,15 @@ class Runaway:
     def _end_line(self, line: str) -> None:
         if self._small:
             line = _SAME.sub(r"\1", _NUMBER.sub("0", line))
-        for block in range(1, LONGEST_BLOCK + 1):
-            same = len(self._last) >= block and self._last[-block] == line
+        again = line in self._last
+        if not again:  # nearly always
+            self._same = [0] * (LONGEST_BLOCK + 1)
+        for block in range(1, len(self._last) + 1 if again else 0):
+            same = self._last[-block] == line
             self._same[block] = self._same[block] + 1 if same else 0
         self._last.append(line)
         self._count += 1
-        for block, lines in enumerate(self._same):
+        for block, lines in enumerate(self._same if again else ()):
             if block and self._kept is None and lines >= block * (self._needed - 1):
                 once = "".join(self._pieces).split("\n")[: self._count - lines]
                 self._kept = len("\n".join(once))
