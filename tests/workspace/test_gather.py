@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -502,7 +503,7 @@ def test_dependencies_are_plain_names_and_versions(tmp_path: Path) -> None:
                 "--index-url https://evil.example/\n-e .\n./local\nhttps://evil.example/y.whl\n"
                 "flask ; os_name=='nt'\n"
             ),
-            "requirements-dev.txt": "pytest~=8.0\r\n",
+            "requirements-more.txt": "pytest~=8.0\r\n",
             "needed/base.txt": "from-base\n-r ../requirements.txt\n-r common.txt\n",
             "needed/common.txt": "from-common>=1\n",
             "sub/requirements.txt": "not-ours\n",
@@ -526,6 +527,140 @@ def test_dependencies_are_plain_names_and_versions(tmp_path: Path) -> None:
         "from-common>=1",
     }
     assert all(Requirement(line).url is None for line in lines)
+
+
+def test_what_is_declared_for_tests_is_known_apart(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": """
+                [project]
+                name = "My_App"
+                dependencies = ["fastapi>=0.115"]
+                [project.optional-dependencies]
+                test = ["httpx>=0.27", "my-app[mail]", "evil @ https://evil.example/x.whl", "fastapi[all]"]
+                mail = ["aiosmtplib"]
+                yaml = ["PyYAML>=6", "torch"]
+                docs = ["sphinx", "markdown"]
+                [dependency-groups]
+                dev = [{ include-group = "lint" }, { include-group = "Un_it" }, { include-group = "dev" }, 3, "ruff"]
+                un-it = ["freezegun; python_version > '3.8'", "pytest>=8"]
+                lint = ["mypy", "types-requests", "flake8-quotes"]
+                profiling = ["memray"]
+                [tool.poetry.group.integration-tests.dependencies]
+                testcontainers = {version = "^4.1", extras = ["redis"]}
+                [tool.poetry.dev-dependencies]
+                respx = "^0.20"
+                [tool.uv]
+                dev-dependencies = ["hypothesis"]
+                [tool.pdm.dev-dependencies]
+                any = ["faker"]
+                [tool.hatch.envs.default]
+                dependencies = ["syrupy"]
+                [tool.hatch.envs.hatch-test]
+                extra-dependencies = ["time-machine"]
+                [tool.hatch.envs.docs]
+                dependencies = ["mkdocs-material"]
+            """,
+            "requirements-dev.txt": "pytest-mock~=3.0\r\n-r requirements/common.txt\n",
+            "dev-requirements.txt": "moto[s3]\n",
+            "docs-requirements.txt": "furo\n",
+            "requirements/test.txt": "factory-boy\n",
+            "requirements/common.txt": "attrs\n",
+            "app.py": "import os, re\nimport yaml.nodes\nfrom . import torch\n",
+            "tests/test_app.py": "import app\n",
+        },
+    )
+    task = gather(tmp_path, "app.py")
+    assert task.dependencies == ("fastapi>=0.115",)
+    assert set(task.test_dependencies) == {
+        "aiosmtplib",
+        "attrs",
+        "factory-boy",
+        "faker",
+        "freezegun; python_version > '3.8'",
+        "httpx>=0.27",
+        "hypothesis",
+        "moto[s3]",
+        "pytest-mock~=3.0",
+        "PyYAML>=6",
+        "respx>=0.20,<0.21",
+        "syrupy",
+        "testcontainers[redis]>=4.1,<5",
+        "time-machine",
+        "types-requests",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dependency-groups = 3",
+        "[dependency-groups]\ndev = 3\ntest = [{include-group = 4}, {include-group = 'none'}, 5]",
+        "[project]\noptional-dependencies = ['a']",
+        "[project.optional-dependencies]\ntest = {a = 1}",
+        "[tool]\npoetry = 3\nuv = []\npdm = 'x'\nhatch = {envs = 3}",
+        "[tool.poetry]\ngroup = []\ndev-dependencies = 4",
+        "[tool.poetry.group]\ndev = 3",
+        "[tool.hatch.envs]\ntest = 4",
+        "[tool.pytest]\nini_options = 3",
+        "[tool.pytest.ini_options]\nasyncio_mode = ['auto']\nanyio_mode = 'auto -p x'",
+    ],
+)
+def test_groups_of_any_shape_are_no_more_than_left_out(tmp_path: Path, text: str) -> None:
+    make(tmp_path, {"pyproject.toml": text, "app.py": "import app\n"})
+    task = gather(tmp_path, "app.py")
+    assert (task.dependencies, task.test_dependencies, task.test_options) == ((), (), ())
+
+
+def test_what_node_has_for_development_counts_where_it_is_imported(tmp_path: Path) -> None:
+    manifest = {
+        "dependencies": {"ky": "^1"},
+        "devDependencies": {
+            "@scope/tool": "~2.1",
+            "dedent": "1.5.3",
+            "left": "file:../left",
+            "vitest": "^3",
+            "eslint": "^9",
+            "@types/scope__tool": "2",
+            "@types/dedent": "1",
+            "@types/node": "22",
+            "sinon": 3,
+        },
+    }
+    test = """
+        import dedent from "dedent/min.js";
+        import { run } from '@scope/tool';
+        import { vi } from "vitest";
+        const left = require("left"), sinon = require("sinon"), near = await import("./eslint");
+    """
+    make(tmp_path, {"package.json": json.dumps(manifest), "a.js": "export {}", "a.test.js": test})
+    task = gather(tmp_path, "a.js")
+    assert task.dependencies == ("ky@^1",)
+    assert set(task.test_dependencies) == {
+        "@scope/tool@~2.1",
+        "dedent@1.5.3",
+        "@types/scope__tool@2",
+        "@types/dedent@1",
+    }
+
+
+def test_modes_of_asynchronous_tests_are_known(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\nasyncio_mode = 'auto'\naddopts = '-p x'\n"
+            "asyncio_default_fixture_loop_scope = 'session'\n",
+            "app.py": "",
+        },
+    )
+    assert gather(tmp_path, "app.py").test_options == (
+        "asyncio_mode=auto",
+        "asyncio_default_fixture_loop_scope=session",
+    )
+    make(tmp_path, {"pytest.ini": "[pytest]\nanyio_mode = auto\ntestpaths = checks\n", "checks/test_app.py": ""})
+    task = gather(tmp_path, "app.py")
+    assert (task.test_options, task.tests_folder) == (("anyio_mode=auto",), "checks")
 
 
 def test_rules_are_bounded(tmp_path: Path) -> None:

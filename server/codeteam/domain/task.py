@@ -58,6 +58,10 @@ class Task:
     """The workspace's `AGENTS.md`."""
     dependencies: tuple[str, ...] = ()
     """Requirement lines that the workspace declares."""
+    test_dependencies: tuple[str, ...] = ()
+    """Requirement lines that it declares for its tests and its development, which a job can do without."""
+    test_options: tuple[str, ...] = ()
+    """`name=value` of what it sets for its test runner and the tests do not run without."""
     complaints: tuple[Complaint, ...] = ()
     prompts: tuple[tuple[str, str], ...] = ()
     """Prompt texts that replace the packaged ones, by role: the user's, or a trusted workspace's."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import islice
 from pathlib import PurePosixPath
 from string import Template
 
@@ -34,6 +35,9 @@ _PART = re.compile(r"^# (system|example task|example reply)[ \t]*$", re.IGNORECA
 _SPOKEN = re.compile(r"^# \((.+)\)[ \t]*$", re.MULTILINE)
 _REPEATED = 200
 """Lines of a selection that are shown once more by themselves."""
+
+_MOST_LISTED = 60
+"""Packages that are named."""
 
 # Characters of what is shown; a model's context is finite, and what comes from a workspace or a sandbox is not.
 _MOST_INTERFACE = 30_000
@@ -159,8 +163,9 @@ def developer_message(task: Task, plan: Plan, draft: Draft | None, feedback: Fee
     """For the developer: everything needed to write, and what was wrong with the last draft."""
     parts = [_requirement(task), _design(plan), _document(task), _neighbours(task, plan)]
     parts += [_left_out(task), _rules(task)]
-    if installed := dict.fromkeys((*_direct(task), *plan.dependencies)):
-        parts.append(section("Packages that are installed", ", ".join(one_line(name, 200) for name in installed)))
+    for_tests = task.test_dependencies if task.document and is_test(task.document.path) else ()
+    if installed := dict.fromkeys((*_direct(task), *for_tests, *plan.dependencies)):
+        parts.append(section("Packages that are installed", _listed(installed)))
     if draft and feedback:
         parts.append(section("Your last draft", _fenced(_shown(task, draft))))
     if feedback:
@@ -189,6 +194,10 @@ def tester_message(task: Task, plan: Plan, *, criteria: bool) -> str:
                 "Test files that exist (do not reuse these names)", "\n".join(one_line(path) for path in existing[:30])
             )
         )
+    if task.test_dependencies:
+        parts.append(section("Packages that the project has for its tests", _listed(task.test_dependencies)))
+    if task.test_options:
+        parts.append(section("Settings of the test runner", _listed(task.test_options)))
     path, sources = _to_test(task, plan)
     imports = f"\n\n{spoken(task.settings.language)['import']} {' and '.join(f'`{name}`' for name in sources)}."
     parts.append(section("Files to write", f"`{path}`{imports if sources else ''}"))
@@ -327,8 +336,14 @@ def _project(task: Task) -> str:
     if task.listing:
         parts.append("Files: " + ", ".join(one_line(path) for path in task.listing[:120]))
     if declared := _direct(task):
-        parts.append("Declared packages: " + ", ".join(one_line(name, 200) for name in declared))
+        parts.append(f"Declared packages: {_listed(declared)}")
+    if task.test_dependencies:
+        parts.append(f"Declared for its tests: {_listed(task.test_dependencies)}")
     return section("The project", "\n\n".join(parts)) if parts else ""
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return ", ".join(one_line(line, 200) for line in islice(lines, _MOST_LISTED))
 
 
 def _direct(task: Task) -> list[str]:

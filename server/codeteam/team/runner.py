@@ -86,11 +86,16 @@ class TestRunner:
                 argv=language.test_argv(paths, REPORT, sources),
                 files=self._session.written([*files, *tests]) | {_REPORTS_GO_HERE: b""},
                 remove=(".",),
-                env={language.path_variable: ":".join(roots)} if language.path_variable else {},
+                env={language.path_variable: ":".join(roots), **self._options()} if language.path_variable else {},
                 timeout=self._session.timeout,
                 collect=(REPORT, *filter(None, [language.coverage]), *collect),
             ),
         )
+
+    def _options(self) -> dict[str, str]:
+        """What the project sets for pytest."""
+        stated = " ".join(f"-o {option}" for option in self._session.task.test_options)
+        return {"PYTEST_ADDOPTS": stated} if stated else {}
 
     async def undeceived(
         self, iteration: int, files: Sequence[SourceFile], tests: Sequence[SourceFile], report: TestReport

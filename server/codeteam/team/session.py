@@ -37,6 +37,8 @@ class JobSession:
         self.runs: list[RunResult] = []
         """Every run of the job, in order."""
         self.image = ""
+        self.for_tests: frozenset[str] = frozenset()
+        """Packages that are there for the project's tests alone, by their names."""
         self.doubts: tuple[DependencyProblem, ...] = ()
         """Packages of the session that are easily mistaken for others, and that no user was asked about."""
         self._sandbox = sandbox
@@ -45,6 +47,7 @@ class JobSession:
         self._session: Session | None = None
         self._opened_for: str | None = None
         self._declared = task.dependencies
+        self._dispensable = task.test_dependencies
         self._packages: tuple[str, ...] = ()
         self._questioned: set[str] = set()
         self._told: set[str] = set()
@@ -68,7 +71,7 @@ class JobSession:
         name = self.language.name
         looked_at = await admitted(
             planned,
-            declared=frozenset(self.package_name(line) for line in self.task.dependencies),
+            declared=frozenset(map(self.package_name, (*self.task.dependencies, *self.task.test_dependencies))),
             policy=self.task.settings.new_packages,
             consents=self._consents,
             sandbox=self._sandbox,
@@ -84,11 +87,13 @@ class JobSession:
         self.doubts = looked_at.doubts
         while isinstance(
             prepared := await self._sandbox.prepare(
-                tuple(dict.fromkeys((*self._declared, *requirements))), name, looked_at.trusted
+                tuple(dict.fromkeys((*self._declared, *self._dispensable, *requirements))), name, looked_at.trusted
             ),
             tuple,
         ):
             bad = {self.package_name(problem.requirement) for problem in prepared}
+            if self._left_out(bad, planned.keys()):
+                continue
             # What the workspace declares goes first: the job may well do without it, and the plan asked for the rest.
             missing = tuple(line for line in self._declared if self.package_name(line) in bad - planned.keys())
             if not missing and (bad & planned.keys() or not self._declared):
@@ -100,6 +105,8 @@ class JobSession:
                 raise _not_without(missing, prepared)
             self.record(Noted(f"Declared by the workspace but not installed: {', '.join(missing)}."))
             self._declared = tuple(line for line in self._declared if line not in missing)
+        code = {self.package_name(line) for line in self._declared} | planned.keys()
+        self.for_tests = frozenset(map(self.package_name, self._dispensable)) - code
         if self._opened_for != prepared.key:
             await self._stack.aclose()
             limits = Limits(memory=self.task.settings.sandbox_memory * 1024 * 1024)
@@ -111,6 +118,19 @@ class JobSession:
             self.image = self._session.image
         self._tell_of_new(planned.keys(), prepared.locked)
         return ()
+
+    def _left_out(self, bad: Set[str], planned: Set[str]) -> bool:
+        """Leave out what the workspace declares for its tests alone and what cannot be had of it; whether anything is.
+
+        All of it where nothing tells which: what else is asked for must not fail for its sake.
+        """
+        named = tuple(line for line in self._dispensable if self.package_name(line) in bad - planned)
+        known = {self.package_name(line) for line in self._declared} | planned
+        missing = named or (() if bad and bad <= known else self._dispensable)
+        if missing:
+            self.record(Noted(f"Declared by the workspace for its tests but not installed: {', '.join(missing)}."))
+            self._dispensable = tuple(line for line in self._dispensable if line not in missing)
+        return bool(missing)
 
     def _tell_of_new(self, planned: Set[str], locked: Sequence[str]) -> None:
         """How the project comes to require what it does not yet: its manifest is the user's own."""

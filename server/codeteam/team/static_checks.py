@@ -1,4 +1,4 @@
-"""Static checks of a draft: its language's linters, run in the sandbox, and what is added to keep them silent."""
+"""Static checks of a draft: its language's linters, run in the sandbox, and what they cannot know."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from codeteam.domain.findings import Finding, Severity
 from codeteam.domain.source import SourceFile
 from codeteam.sandbox.interface import Command
 from codeteam.team import linters, suppressions
+from codeteam.team.packages_for_tests import leaning
 from codeteam.team.session import JobSession
 
 _MOST_FINDINGS = 100
@@ -32,10 +33,12 @@ class StaticChecks:
     ) -> tuple[Finding, ...]:
         """What the linters say of the draft and, unless `everything`, did not already say of the files before it.
 
-        With what it adds to keep them from saying more; at most a hundred findings, the errors first.
+        With what it adds to keep them from saying more, and what it leans on that only tests have; at most a hundred
+        findings, the errors first.
         """
         before = self._session.before()
-        own = suppressions.hidden(before, files)
+        leans = leaning(before, files, self._session.for_tests, folder=self._session.task.tests_folder)
+        own = (*suppressions.hidden(before, files), *leans)
         found = sorted((*own, *await self._linted(iteration, files, before, everything)), key=_rank)
         if len(found) > _MOST_FINDINGS:
             self._session.record(Noted(f"Of {len(found)} findings of static checks {_MOST_FINDINGS} are kept."))

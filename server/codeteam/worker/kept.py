@@ -40,7 +40,7 @@ class KeptSandbox:
             self._sandbox = open_sandbox(
                 task.settings, home=self._home, environ=self._environ, spares=SPARES, today=self._today
             )
-        if not task.dependencies:
+        if not task.dependencies and not task.test_dependencies:
             self._sandbox.warm(task.settings.language)
         return self._sandbox
 

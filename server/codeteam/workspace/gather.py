@@ -19,11 +19,12 @@ from codeteam.workspace.definitions import enclosing, is_prose, words
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import package_files
 from codeteam.workspace.imports import Import, Resolver, needed_files
-from codeteam.workspace.manifests import declared, manifests
-from codeteam.workspace.project import read_pyproject, source_roots, tests_folder, tests_of
+from codeteam.workspace.manifests import declared, declared_for_tests, manifests
+from codeteam.workspace.project import source_roots, test_options, tests_folder, tests_of
 from codeteam.workspace.prompts import read_prompts
 from codeteam.workspace.reading import is_plain, is_utf8, lines_of
 from codeteam.workspace.rust_crates import crate_files
+from codeteam.workspace.tables import read_toml
 from codeteam.workspace.withheld import left_out, told
 
 _RULES_READ = 1024 * 1024
@@ -128,7 +129,7 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     document = task.document
     path = document.path if document else ""
     tongue = TONGUES[task.settings.language]
-    pyproject = read_pyproject(folder)
+    pyproject = read_toml(folder, "pyproject.toml")
     listing = folder.listing(_LISTED)
     tests = tests_folder(folder, pyproject, path, listing)
     roots = source_roots(pyproject)
@@ -142,8 +143,8 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         near += crate_files(folder, path, task.requirement, listing)
     kept = [*tests_of(path, tests, listing), *manifests(tongue.name, path, listing)]
     needed = needed_files(folder, resolver, document, near, kept)
-    importing = [(file.path, file.text) for file in (*((document,) if document else ()), *needed.files)]
-    without = left_out(folder, roots, importing, [file.path for file in needed.files], needed.unread)
+    carried = [*((document,) if document else ()), *needed.files]
+    without = left_out(folder, roots, carried, needed.unread)
     return replace(
         task,
         neighbours=needed.files,
@@ -152,6 +153,8 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         tests_folder=tests,
         rules=_rules(folder),
         dependencies=declared(tongue.name, path, folder, pyproject, listing, near=near),
+        test_options=test_options(folder, pyproject),
+        test_dependencies=declared_for_tests(tongue.name, folder, pyproject, listing, carried),
         notes=(*task.notes, *folder.unreadable(), *(told(name, reason) for name, reason in without)),
     )
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence, Set
 from pathlib import PurePosixPath
 from typing import Any
 
+from codeteam.domain.source import SourceFile
+from codeteam.workspace.definitions import is_python
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import required_modules
-from codeteam.workspace.project import dependencies
+from codeteam.workspace.imports import imports_of
+from codeteam.workspace.named_files import packages_named_by
+from codeteam.workspace.requirements import dependencies, for_tests
 from codeteam.workspace.rust_declared import declared_crates
+from codeteam.workspace.tables import LIMIT, entries
 
-_LIMIT = 512 * 1024
 _MOST = 200
+_NOT_FOR_NODE = frozenset({"@jest/globals", "@playwright/test", "jest", "mocha", "vitest"})
+"""Test runners, which are not what runs the tests here: what imports them does not run with them either."""
 _MANIFESTS = {
     "javascript": ("package.json",),
     "typescript": ("package.json",),
@@ -40,11 +47,30 @@ def declared(
     if language == "python":
         return dependencies(folder, pyproject, listing)
     if language in ("javascript", "typescript"):
-        return _of_npm(folder)
+        return _of_npm(folder, "dependencies")
     if language == "go":
         nearest = next((name for name in manifests(language, path, listing) if name.endswith("go.mod")), "")
-        return required_modules(folder.text(nearest, _LIMIT) or "") if nearest else ()
+        return required_modules(folder.text(nearest, LIMIT) or "") if nearest else ()
     return declared_crates(folder, near) if language == "rust" else ()
+
+
+def declared_for_tests(
+    language: str,
+    folder: Folder,
+    pyproject: Mapping[str, Any],
+    listing: Sequence[str],
+    files: Sequence[SourceFile],
+) -> tuple[str, ...]:
+    """Requirement lines that the project declares for its tests and its development, as far as `files`, which a job
+    takes, may lean on them. Go and Rust do not tell them from the others, or cannot do without them.
+    """
+    if language == "python":
+        return for_tests(folder, pyproject, listing, lambda: _modules(files) - sys.stdlib_module_names)
+    if language in ("javascript", "typescript"):
+        named = {name for file in files for name in packages_named_by(file.path, file.text)} - _NOT_FOR_NODE
+        types = {f"@types/{name.removeprefix('@').replace('/', '__')}" for name in named}
+        return _of_npm(folder, "devDependencies", named | types)
+    return ()
 
 
 def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:
@@ -55,14 +81,20 @@ def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:
     return [name for name in names if name in there]
 
 
-def _of_npm(folder: Folder) -> tuple[str, ...]:
-    """`name@range` of what `package.json` declares; what comes from an address, a folder or an alias is left out."""
+def _modules(files: Sequence[SourceFile]) -> set[str]:
+    """First words of the modules that Python files import by their full names."""
+    imports = (found for file in files if is_python(file.path) for found in imports_of(file.text) if not found.level)
+    return {found.module.partition(".")[0] for found in imports}
+
+
+def _of_npm(folder: Folder, table: str, wanted: Set[str] | None = None) -> tuple[str, ...]:
+    """`name@range` of what `package.json` declares in a table, of these names if any are given; what comes from an
+    address, a folder or an alias is left out.
+    """
     try:
-        manifest = json.loads(folder.text("package.json", _LIMIT) or "{}")
+        manifest = json.loads(folder.text("package.json", LIMIT) or "{}")
     except (ValueError, RecursionError):
         return ()
-    wanted = manifest.get("dependencies") if isinstance(manifest, dict) else None
-    if not isinstance(wanted, dict):
-        return ()
-    lines = (f"{name}@{version}" for name, version in wanted.items() if isinstance(version, str))
+    found = entries(manifest, table).items()
+    lines = (f"{name}@{at}" for name, at in found if isinstance(at, str) and (wanted is None or name in wanted))
     return tuple(line for line in lines if ":" not in line and line.count("/") <= line.startswith("@"))[:_MOST]

@@ -1,72 +1,39 @@
-"""What a project says of itself: its dependencies, where its code and its tests are."""
+"""What a project says of itself: where its code and its tests are."""
 
 from __future__ import annotations
 
 import configparser
-import posixpath
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from codeteam.domain.languages import Tongue, is_test, tongue_of
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.reading import is_plain
+from codeteam.workspace.tables import at, entries, strings
 
-_MOST_FILES = 20
-"""Files of requirements that are read."""
-_REQUIREMENTS = 200
-_LIMIT = 512 * 1024
+_OPTIONS = {
+    "asyncio_mode": r"auto|strict",
+    "asyncio_default_fixture_loop_scope": r"function|class|module|package|session",
+    "asyncio_default_test_loop_scope": r"function|class|module|package|session",
+    "anyio_mode": r"auto|strict",
+}
+"""Settings of pytest that decide whether a test runs, with what they may be; how it reports is not the project's."""
 _TEST_FOLDERS = ("tests", "test")
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_VERSION = r"(?:===|~=|[=!<>]=|[<>])\s*v?\d[\w.!+*-]*"
-# PEP 508 without addresses, as narrow as it is used. The server does not carry `packaging`; whoever installs the
-# packages reads the lines with it.
-_REQUIREMENT = re.compile(
-    rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?"
-    rf"\s*\(?(?P<versions>\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*,?)?\s*\)?"
-    r"\s*(?:;(?P<marker>[\w\s.,'\"<>=!~()+*-]+))?"
-)
-_RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)[\w.+-]*")
-
-
-def read_pyproject(folder: Folder) -> Mapping[str, Any]:
-    """The project's `pyproject.toml`; empty when there is none that can be read."""
-    try:
-        return tomllib.loads(folder.text("pyproject.toml", _LIMIT) or "")
-    except (ValueError, RecursionError):
-        return {}
-
-
-def dependencies(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> tuple[str, ...]:
-    """Requirement lines that the project declares, by name and version only: no addresses, no options, no files."""
-    found: dict[tuple[str, str], str] = {}
-    own = _normal(str(_at(pyproject, "project", "name") or _at(pyproject, "tool", "poetry", "name") or ""))
-    for line in _declared(folder, pyproject, listing):
-        match = _REQUIREMENT.fullmatch(line.strip()) if len(line) <= 300 else None
-        if match is None or _normal(match["name"]) == own:
-            continue
-        marker = " ".join((match["marker"] or "").split())
-        wanted = "".join(f"{match['extras'] or ''}{match['versions'] or ''}".split()).rstrip(",")
-        requirement = f"{match['name']}{wanted}{f'; {marker}' if marker else ''}"
-        found.setdefault((_normal(match["name"]), marker), requirement)
-        if len(found) >= _REQUIREMENTS:
-            break
-    return tuple(found.values())
 
 
 def source_roots(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
     """Folders that are on the project's import path, as far as its settings and habits tell; "" is the workspace."""
     stated: list[Any] = [
-        *_strings(_at(pyproject, "tool", "pytest", "ini_options", "pythonpath")),
-        *_strings(_at(pyproject, "tool", "setuptools", "packages", "find", "where")),
-        *(_outer(path) for path in _strings(_at(pyproject, "tool", "hatch", "build", "targets", "wheel", "packages"))),
+        *_strings(at(pyproject, "tool", "pytest", "ini_options", "pythonpath")),
+        *_strings(at(pyproject, "tool", "setuptools", "packages", "find", "where")),
+        *(_outer(path) for path in _strings(at(pyproject, "tool", "hatch", "build", "targets", "wheel", "packages"))),
     ]
-    directories = _at(pyproject, "tool", "setuptools", "package-dir")
+    directories = at(pyproject, "tool", "setuptools", "package-dir")
     if isinstance(directories, Mapping):
         stated.append(directories.get(""))
-    packages = _at(pyproject, "tool", "poetry", "packages")
+    packages = at(pyproject, "tool", "poetry", "packages")
     if isinstance(packages, list):
         stated += [entry.get("from") for entry in packages if isinstance(entry, Mapping)]
     tidy = [root.removeprefix("./").strip("/") for root in stated if isinstance(root, str)]
@@ -79,7 +46,8 @@ def tests_folder(folder: Folder, pyproject: Mapping[str, Any], path: str, listin
     What pytest's settings say; else a folder `tests` or `test` beside the document or above it, the nearest first;
     else beside the document, when tests stand there; else "tests".
     """
-    for stated in (*_strings(_at(pyproject, "tool", "pytest", "ini_options", "testpaths")), *_ini_testpaths(folder)):
+    in_ini = _ini_options(folder).get("testpaths", "").split()
+    for stated in (*_strings(at(pyproject, "tool", "pytest", "ini_options", "testpaths")), *in_ini):
         tidy = stated.removeprefix("./").rstrip("/")
         if is_plain(tidy) and folder.has_folder(tidy):
             return tidy
@@ -93,6 +61,13 @@ def tests_folder(folder: Folder, pyproject: Mapping[str, Any], path: str, listin
                 return above.as_posix()
     beside = "" if str(home) == "." else home.as_posix()
     return "" if path and _has_tests(listing, beside) else "tests"
+
+
+def test_options(folder: Folder, pyproject: Mapping[str, Any]) -> tuple[str, ...]:
+    """`name=value` of the settings of pytest that the project's tests do not run without."""
+    stated = _ini_options(folder) or entries(pyproject, "tool", "pytest", "ini_options")
+    named = ((name, stated.get(name), allowed) for name, allowed in _OPTIONS.items())
+    return tuple(f"{name}={value}" for name, value, allowed in named if re.fullmatch(allowed, str(value)))
 
 
 def tests_of(path: str, tests: str, listing: Sequence[str]) -> list[str]:
@@ -136,102 +111,21 @@ def _has_tests(listing: Sequence[str], where: str) -> bool:
     )
 
 
-def _ini_testpaths(folder: Folder) -> list[str]:
+def _ini_options(folder: Folder) -> Mapping[str, str]:
+    """Those of the file in ini form that pytest would take, which count before `pyproject.toml`."""
     for name, section in (("pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read_string(folder.text(name) or "")
-            found = parser.get(section, "testpaths", fallback="").split()
-        except (configparser.Error, ValueError):
+            if found := dict(parser[section]):
+                return found
+        except (configparser.Error, KeyError, ValueError):
             continue
-        if found:
-            return found
-    return []
-
-
-def _declared(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> Iterator[str]:
-    yield from _strings(_at(pyproject, "project", "dependencies"))
-    poetry = _at(pyproject, "tool", "poetry", "dependencies")
-    if isinstance(poetry, Mapping):
-        for name, wanted in poetry.items():
-            yield from _from_poetry(str(name), wanted)
-    read: set[str] = set()
-    for path in listing:
-        pure = PurePosixPath(path)
-        if "/" not in path and pure.name.startswith("requirements") and pure.suffix == ".txt":
-            yield from _required(folder, path, read)
-
-
-def _required(folder: Folder, path: str, read: set[str]) -> Iterator[str]:
-    """Lines of a requirements file, and of those that it includes; each is read once."""
-    if path in read or len(read) >= _MOST_FILES or not is_plain(path):
-        return
-    read.add(path)
-    text = (folder.text(path, _LIMIT) or "").replace("\\\r\n", " ").replace("\\\n", " ")
-    for line in text.splitlines():
-        if included := re.match(r"\s*(?:-r|--requirement)[\s=]\s*(\S+)", line):
-            yield from _required(folder, posixpath.normpath(PurePosixPath(path).parent / included[1]), read)
-        else:
-            yield re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0]
-
-
-def _normal(name: str) -> str:
-    """A project's name as it is compared (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _from_poetry(name: str, wanted: object) -> Iterator[str]:
-    """A dependency in Poetry's own way of writing: `^1.2`, `~1.2`, a table, or several tables."""
-    if name.lower() == "python":
-        return
-    for entry in wanted if isinstance(wanted, list) else [wanted]:
-        table = entry if isinstance(entry, Mapping) else {"version": entry}
-        version = table.get("version", "*")
-        if not isinstance(version, str) or table.get("optional") is True:
-            continue
-        if any(source in table for source in ("git", "path", "url", "file")):
-            continue
-        extras = ",".join(_strings(table.get("extras")))
-        marker = table.get("markers")
-        tail = f"; {marker}" if isinstance(marker, str) and marker else ""
-        yield f"{name}{f'[{extras}]' if extras else ''}{_specifier(version)}{tail}"
-
-
-def _specifier(version: str) -> str:
-    if "||" in version:  # alternatives cannot be said in a requirement line
-        return ""
-    return ",".join(filter(None, (_part(part.strip()) for part in version.split(","))))
-
-
-def _part(part: str) -> str:
-    if part in ("", "*"):
-        return ""
-    if part[0] in "<>=!" or part.startswith("~="):
-        return part
-    if part[0] not in "^~":
-        return f"=={part}"
-    low = _RELEASE.fullmatch(part[1:].strip())
-    if low is None:
-        return ""
-    release = [int(number) for number in low[1].split(".")]
-    if part[0] == "^":  # up to the next change of the leftmost number that is not zero
-        fixed = next((index for index, number in enumerate(release) if number), len(release) - 1)
-    else:
-        fixed = min(1, len(release) - 1)
-    high = ".".join(str(number) for number in (*release[:fixed], release[fixed] + 1))
-    return f">={low[0]},<{high}"
-
-
-def _at(table: Any, *keys: str) -> Any:
-    for key in keys:
-        table = table.get(key) if isinstance(table, Mapping) else None
-    return table
+    return {}
 
 
 def _strings(value: object) -> list[str]:
-    if isinstance(value, str):
-        return value.split()
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return value.split() if isinstance(value, str) else strings(value)
 
 
 def _outer(path: str) -> str:

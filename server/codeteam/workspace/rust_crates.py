@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from codeteam.workspace.folder import Folder
-from codeteam.workspace.rust_manifests import MANIFEST, inherited, read, wanted
+from codeteam.workspace.rust_manifests import MANIFEST, inherited, wanted
+from codeteam.workspace.tables import read_toml
 
 _CRATES = 30
 _NAMED = re.compile(r"[\w./-]{1,300}\.rs\b")
@@ -64,7 +65,7 @@ def _is_code(path: str, home: str) -> bool:
 
 def _depended_on(folder: Folder, home: str, there: frozenset[str]) -> Iterator[str]:
     """Folders of the crates that one depends on by their paths, and those above it, which cargo looks at as well."""
-    manifests = {name: read(folder, name) for name in _manifests(home, there)}
+    manifests = {name: read_toml(folder, name) for name in _manifests(home, there)}
     for name, facts in manifests.items():
         for crate, how in wanted(facts):
             asked, place = inherited(crate, how, name, manifests)

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codeteam.workspace.folder import Folder
-from codeteam.workspace.rust_manifests import MANIFEST, inherited, read, strings, table, wanted
+from codeteam.workspace.rust_manifests import MANIFEST, inherited, table, wanted
+from codeteam.workspace.tables import read_toml, strings
 
 _MOST = 200
 _LOCK_LIMIT = 2 * 1024 * 1024
@@ -24,7 +25,7 @@ def declared_crates(folder: Folder, paths: Sequence[str]) -> tuple[str, ...]:
     """Lines `name[feature,feature]@range` for the manifests among the paths; `-default` among the features leaves the
     default ones out, and a registry's name and a slash come before a crate of another registry than crates.io.
     """
-    manifests = {path: read(folder, path) for path in paths if posixpath.basename(path) == MANIFEST}
+    manifests = {path: read_toml(folder, path) for path in paths if posixpath.basename(path) == MANIFEST}
     known = _locked(folder, manifests)
     found: dict[str, None] = {}
     for path, facts in manifests.items():
@@ -69,7 +70,7 @@ def _locked(folder: Folder, manifests: Mapping[str, object]) -> Mapping[str, Seq
     """Versions by crate, of the lock beside the outermost manifest."""
     place = min((posixpath.dirname(path) for path in manifests), key=len, default="")
     found: dict[str, list[str]] = {}
-    packages = read(folder, posixpath.join(place, "Cargo.lock"), _LOCK_LIMIT).get("package")
+    packages = read_toml(folder, posixpath.join(place, "Cargo.lock"), _LOCK_LIMIT).get("package")
     for item in packages if isinstance(packages, list) else ():
         facts = table(item)
         if str(facts.get("source", "")).startswith(("registry+", "sparse+")):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from codeteam.workspace.folder import Folder
+from codeteam.workspace.tables import strings
 
-LIMIT = 512 * 1024
 MANIFEST = "Cargo.toml"
 
 
@@ -34,20 +32,8 @@ def inherited(
     return {**base, "features": [*strings(base.get("features")), *strings(facts.get("features"))]}, place
 
 
-def read(folder: Folder, path: str, limit: int = LIMIT) -> Mapping[str, Any]:
-    """A manifest, or a lock; empty where it cannot be read."""
-    try:
-        return tomllib.loads(folder.text(path, limit) or "")
-    except (ValueError, RecursionError):
-        return {}
-
-
 def table(value: object) -> Mapping[str, Any]:
     """A table; of a version alone, one with it."""
     if isinstance(value, str):
         return {"version": value}
     return value if isinstance(value, Mapping) else {}
-
-
-def strings(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

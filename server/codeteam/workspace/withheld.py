@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from codeteam.domain.source import SourceFile
 from codeteam.workspace.definitions import is_python
 from codeteam.workspace.folder import NEVER, Folder
 from codeteam.workspace.imports import Resolver
@@ -20,25 +21,23 @@ _FILES = 200
 
 
 def left_out(
-    folder: Folder,
-    roots: Sequence[str],
-    texts: Sequence[tuple[str, str]],
-    carried: Sequence[str],
-    unread: Sequence[str],
+    folder: Folder, roots: Sequence[str], carried: Sequence[SourceFile], unread: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
     """Paths of what the code imports and the job does not carry, each with the reason in words that follow it.
 
     Args:
-        texts: the files whose imports count, by path.
-        carried: paths of the files that the job carries.
+        carried: the files that the job carries, whose imports count.
         unread: paths that were found to be imported and could not be carried.
     """
     everything = _Everything(folder)
     resolver = Resolver(everything, roots)
-    there = {*carried, *(path for path, _ in texts)}
+    there = {file.path for file in carried}
     found = dict.fromkeys(unread)
-    for path, text in texts[:_FILES]:
-        named = resolver.imported_by(path, text) if is_python(path) else named_by(everything, path, text)
+    for file in carried[:_FILES]:
+        if is_python(file.path):
+            named = resolver.imported_by(file.path, file.text)
+        else:
+            named = named_by(everything, file.path, file.text)
         found |= dict.fromkeys(name for name in named if not folder.has(name))
     reasons = ((path, folder.reason(path) or (_NO_ROOM if path in unread else "")) for path in found)
     return tuple((path, reason) for path, reason in reasons if reason and path not in there)[:_MOST]
