@@ -19,6 +19,7 @@ from codeteam.domain.errors import ModelUnavailable
 from codeteam.models.catalog import Model, Models
 from codeteam.models.runaway import STOPPED
 from codeteam.models.steady import Patience
+from codeteam.models.trouble import Waiting
 from codeteam.team.roles import Reply, ask
 from tests.models.endpoint import (
     Behaviour,
@@ -118,6 +119,23 @@ async def test_a_wait_that_is_too_long_ends_with_its_length(tmp_path: Path, code
         failure = await fail(model)
     assert failure.kind == kind
     assert "2 hours" in failure.message
+    assert len(endpoint.requests) == 1
+
+
+async def test_a_wait_is_told_and_none_is_begun_that_there_is_no_time_for(tmp_path: Path) -> None:
+    told: list[str] = []
+    left = 30.0
+    waiting = Waiting(lambda: left, told.append)
+    async with served(tmp_path, error(429, "slow down", retry_after="5"), reply("done")) as (_, model):
+        answer = await ask(model, "developer", "be brief", [("user", "go")], waiting=waiting)
+    assert answer.text == "done"
+    assert len(told) == 1
+    assert "slow down" in told[0]
+    assert "tried again in 5 seconds" in told[0]
+    left = 4.0
+    async with served(tmp_path, error(429, "slow down", retry_after="5")) as (endpoint, model):
+        with pytest.raises(ModelUnavailable, match="asks to wait 5 seconds"):
+            await ask(model, "developer", "be brief", [("user", "go")], waiting=waiting)
     assert len(endpoint.requests) == 1
 
 

@@ -30,12 +30,16 @@ from codeteam.models.connections import Connections
 from codeteam.models.runaway import Runaway
 from codeteam.models.schema import response_format
 from codeteam.models.trouble import (
+    READY_TO_WAIT,
     CallFailed,
     Provider,
     Symptoms,
     Trouble,
+    Waiting,
     context_too_long,
     diagnose,
+    drop_refused_option,
+    duration,
     read_symptoms,
 )
 
@@ -55,6 +59,8 @@ class Patience:
 
 Renew = Callable[[], Awaitable[tuple[ChatCompletionClient, Provider] | None]]
 """A client with a key, where the user gives one."""
+_WONDERED_AT = 5.0
+"""Seconds of a pause that the caller is told of."""
 _KEY_LENGTH = 16
 """Shorter keys are made up for servers that want none, and are ordinary words."""
 
@@ -79,11 +85,13 @@ class SteadyClient(ChatCompletionClient):
         schema: type[BaseModel] | None = None,
         renew: Renew | None = None,
         small: bool = False,
+        waiting: Waiting = READY_TO_WAIT,
     ) -> None:
         """`renew` is asked once when the server wants a key; None where that would not help.
 
         Of a `small` model less repetition is taken for one that runs on.
         """
+        self._waiting = waiting
         self._inner = inner
         self._renew = renew
         self._root = self
@@ -95,7 +103,9 @@ class SteadyClient(ChatCompletionClient):
         self.usage = Usage()
         """Everything this client has used, calls that failed and were repeated included; cost not reckoned."""
 
-    def for_role(self, role: str, *, schema: type[BaseModel] | None = None) -> SteadyClient:
+    def for_role(
+        self, role: str, *, schema: type[BaseModel] | None = None, waiting: Waiting = READY_TO_WAIT
+    ) -> SteadyClient:
         """A client for one role (and one call) with its own count; it shares the connection.
 
         With `schema` the server is asked to keep the reply to it.
@@ -109,6 +119,7 @@ class SteadyClient(ChatCompletionClient):
             schema=schema,
             renew=self._renew,
             small=self._small,
+            waiting=waiting,
         )
         client._root = self
         return client
@@ -142,15 +153,17 @@ class SteadyClient(ChatCompletionClient):
                 raise
             except Exception as error:  # noqa: BLE001 - every client has exceptions of its own; diagnose() sorts them
                 symptoms = read_symptoms(error)
-            if _drop_refused_option(symptoms, extra):
+            if drop_refused_option(symptoms, extra):
                 continue
-            trouble = diagnose(symptoms, self._provider)
+            trouble = diagnose(symptoms, self._provider, self._waiting.longest())
             if trouble.kind == "model_auth" and await self._renewed():
                 continue
             if attempt >= trouble.attempts:
                 # Raised outside the except block: the original holds the request, and with it the key.
                 raise self._unavailable(trouble)
             wait = self._patience.pause(attempt) if trouble.retry_after is None else trouble.retry_after
+            if wait >= _WONDERED_AT:
+                self._waiting.told(f"{trouble.message} It is tried again in {duration(wait)}.")
             await asyncio.sleep(wait)
 
     async def create_stream(
@@ -269,22 +282,3 @@ def estimate(characters: int) -> int:
 
 def _characters(messages: Sequence[LLMMessage]) -> int:
     return sum(len(message.content) for message in messages if isinstance(message.content, str))
-
-
-def _drop_refused_option(symptoms: Symptoms, extra: dict[str, Any]) -> bool:
-    """Leave out an option that the server has just refused; True when there is reason to call again.
-
-    Reasoning models refuse a temperature, plain servers refuse schemas; both answer well without.
-    """
-    if symptoms.status not in {400, 422}:
-        return False
-    from openai import NOT_GIVEN  # noqa: PLC0415 - whoever was refused has loaded it
-
-    said = f"{symptoms.code} {symptoms.message}".lower()
-    if "temperature" in said and extra.get("temperature") is not NOT_GIVEN:
-        extra["temperature"] = NOT_GIVEN
-        return True
-    if extra.get("response_format") and ("response_format" in said or "json_schema" in said or "schema" in said):
-        del extra["response_format"]
-        return True
-    return False

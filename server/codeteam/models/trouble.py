@@ -11,9 +11,24 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 600.0
 """Seconds; a server that asks for more ends the job with a sentence that says how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a caller has to do with the pauses that servers ask for."""
+
+    longest: Callable[[], float | None] = lambda: None
+    """Seconds that there is time for, where that is less than `LONGEST_WAIT`."""
+    told: Callable[[str], None] = lambda _: None
+    """Called with a sentence for the user when a pause begins that is long enough to wonder at."""
+
+
+READY_TO_WAIT = Waiting()
+"""For who has nothing to do with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +125,8 @@ def parse_retry_after(milliseconds: str | None, value: str | None, *, now: Calla
         return None
 
 
-def diagnose(symptoms: Symptoms, provider: Provider) -> Trouble:
-    """What it means and what the user can do."""
+def diagnose(symptoms: Symptoms, provider: Provider, longest: float | None = None) -> Trouble:
+    """What it means and what the user can do; `longest` are the seconds that may be waited, where they are few."""
     said = clean(symptoms.message, provider.secrets)
     quoted = f' It said: "{said}"' if said else ""
     text = f"{symptoms.code} {symptoms.message}".lower()
@@ -130,7 +145,8 @@ def diagnose(symptoms: Symptoms, provider: Provider) -> Trouble:
         )
     if symptoms.nature == "filtered":
         return Trouble("model_error", f"{who}'s content filter stopped the reply.", "Reword the requirement.")
-    return _passing(symptoms, provider, quoted)
+    limit = LONGEST_WAIT if longest is None else min(longest, LONGEST_WAIT)
+    return _passing(symptoms, provider, quoted, limit)
 
 
 def context_too_long(provider: Provider, said: str = "") -> Trouble:
@@ -140,6 +156,25 @@ def context_too_long(provider: Provider, said: str = "") -> Trouble:
         f"The prompt is longer than {provider.model} can take.{quoted}",
         "Select less code, or choose a model with a larger context.",
     )
+
+
+def drop_refused_option(symptoms: Symptoms, extra: dict[str, Any]) -> bool:
+    """Leave out an option that the server has just refused; True when there is reason to call again.
+
+    Reasoning models refuse a temperature, plain servers refuse schemas; both answer well without.
+    """
+    if symptoms.status not in {400, 422}:
+        return False
+    from openai import NOT_GIVEN  # noqa: PLC0415 - whoever was refused has loaded it
+
+    said = f"{symptoms.code} {symptoms.message}".lower()
+    if "temperature" in said and extra.get("temperature") is not NOT_GIVEN:
+        extra["temperature"] = NOT_GIVEN
+        return True
+    if extra.get("response_format") and ("response_format" in said or "json_schema" in said or "schema" in said):
+        del extra["response_format"]
+        return True
+    return False
 
 
 def clean(text: str, secrets: tuple[str, ...]) -> str:
@@ -158,12 +193,12 @@ def _auth(provider: Provider, quoted: str) -> Trouble:
     return Trouble("model_auth", message, provider.key_hint or usual)
 
 
-def _passing(symptoms: Symptoms, provider: Provider, quoted: str) -> Trouble:
+def _passing(symptoms: Symptoms, provider: Provider, quoted: str, longest: float) -> Trouble:
     """What may go away by itself, and the rest."""
     who, wait, status = provider.label, symptoms.retry_after, symptoms.status
     limited = status == 429 or "rate_limit" in symptoms.code
-    if wait is not None and wait > LONGEST_WAIT:
-        message = f"{who} asks to wait {_duration(wait)} before the next call.{quoted}"
+    if wait is not None and wait > longest:
+        message = f"{who} asks to wait {duration(wait)} before the next call.{quoted}"
         kind = "model_quota" if limited else "model_error"
         return Trouble(kind, message, "Run the job again then, or choose another model.")
     if limited:
@@ -207,7 +242,7 @@ def _reason(error: BaseException) -> str:
     return str(error)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

@@ -33,7 +33,7 @@ from codeteam.team.crew import Fault, Team, default_plan, read_plan, verdict
 from codeteam.team.gates import judge
 from codeteam.team.pipeline import dependency_finding
 from codeteam.team.replies import MalformedReply, ReviewReply
-from codeteam.team.roles import cost, voice
+from codeteam.team.roles import cost, voice, waiting
 
 MOST_ROUNDS = 30
 """Messages at most, the task included, as in the source article."""
@@ -58,7 +58,7 @@ _DOING = {
 
 async def conversation(bench: Bench, models: Mapping[str, Model], budget: Budget) -> Gate | None:
     """Let the team talk until the outcome is accepted or thirty messages are spoken; see `bench.best`."""
-    talk = _Talk(bench, models)
+    talk = _Talk(bench, models, budget)
     token = CancellationToken()
     listening = asyncio.ensure_future(talk.listen(token, budget))
     try:
@@ -74,7 +74,7 @@ async def conversation(bench: Bench, models: Mapping[str, Model], budget: Budget
 class _Talk:
     """What was said, read into artifacts as it is said."""
 
-    def __init__(self, bench: Bench, models: Mapping[str, Model]) -> None:
+    def __init__(self, bench: Bench, models: Mapping[str, Model], budget: Budget) -> None:
         self.bench = bench
         self.plan: Plan | None = None
         self.draft: Draft | None = None
@@ -87,9 +87,10 @@ class _Talk:
         """When the speaker was given the word."""
         self._models = models
         self._spent: dict[str, Usage] = {}
+        pause = waiting(budget, bench.record)
         # One voice a speaker, the selector with the architect's model: each counts what it uses.
-        self._voices = {role: voice(models[role], role) for role in _DESCRIPTIONS if role in models}
-        self._voices["selector"] = voice(models["architect"], "selector")
+        self._voices = {role: voice(models[role], role, waiting=pause) for role in _DESCRIPTIONS if role in models}
+        self._voices["selector"] = voice(models["architect"], "selector", waiting=pause)
         self.trouble: CodeteamError | None = None
         """The first error of a speaker: AutoGen hands on only its text."""
 

@@ -25,7 +25,7 @@ from codeteam.team.code import code_of
 from codeteam.team.examples import called_names, read_examples
 from codeteam.team.newcomers import parted
 from codeteam.team.replies import FaultReply, MalformedReply, PlanReply, ReviewReply
-from codeteam.team.roles import ask
+from codeteam.team.roles import ask, waiting
 from codeteam.team.stall import signature
 
 _T = TypeVar("_T")
@@ -75,6 +75,7 @@ class _Crew:
         self._models = models
         self._budget = budget
         self._record = record
+        self._waiting = waiting(budget, record)
 
     async def plan(self, history: Sequence[str]) -> Plan:
         message = context.architect_message(self._task, history)
@@ -186,7 +187,7 @@ class _Crew:
             self._budget.check()
             model = self._models.get(voice or role, self._models[role])
             try:
-                reply = await ask(model, role, shown.system, messages, schema=schema)
+                reply = await ask(model, role, shown.system, messages, schema=schema, waiting=self._waiting)
             except BaseException as error:  # a cancelled call is billed too
                 if usage := getattr(error, "usage", None):
                     self._budget.spend(usage)

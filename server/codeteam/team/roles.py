@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -17,10 +17,12 @@ from autogen_core.models import AssistantMessage, LLMMessage, UserMessage
 from pydantic import BaseModel
 
 from codeteam.domain.errors import ModelUnavailable
+from codeteam.domain.events import Event, Noted
 from codeteam.domain.evidence import Usage
 from codeteam.models.catalog import Model, Traits
 from codeteam.models.steady import SteadyClient
-from codeteam.models.trouble import Provider
+from codeteam.models.trouble import READY_TO_WAIT, Provider, Waiting
+from codeteam.team.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ async def ask(
     messages: Sequence[tuple[str, str]],
     *,
     schema: type[BaseModel] | None = None,
+    waiting: Waiting = READY_TO_WAIT,
 ) -> Reply:
     """Let a role answer; `messages` are (speaker, text), the speaker "user" or "assistant", the last one "user".
 
@@ -50,7 +53,7 @@ async def ask(
     Raises `ModelUnavailable`, whose `usage` is what the calls so far have used; cancellation closes the connection.
     """
     *earlier, (_, last) = messages
-    client = voice(model, role, schema=schema)
+    client = voice(model, role, schema=schema, waiting=waiting)
     agent = AssistantAgent(
         role,
         client,
@@ -76,12 +79,19 @@ async def ask(
     return Reply(without_thoughts(text), cost(client.usage, model.traits), time.monotonic() - started, model.spec)
 
 
-def voice(model: Model, role: str, *, schema: type[BaseModel] | None = None) -> SteadyClient:
+def voice(
+    model: Model, role: str, *, schema: type[BaseModel] | None = None, waiting: Waiting = READY_TO_WAIT
+) -> SteadyClient:
     """The model's client for one role, with a count of its own (`usage`): for agents that AutoGen itself orders."""
     client = model.client
     if not isinstance(client, SteadyClient):
         client = SteadyClient(client, Provider("The model", model.spec), context=model.traits.context)
-    return client.for_role(role, schema=schema if model.traits.structured_output else None)
+    return client.for_role(role, schema=schema if model.traits.structured_output else None, waiting=waiting)
+
+
+def waiting(budget: Budget, record: Callable[[Event], None]) -> Waiting:
+    """Pauses that servers ask for: the user is told of them, and none is begun that the job's time does not hold."""
+    return Waiting(lambda: budget.seconds_left, lambda said: record(Noted(said)))
 
 
 def cost(usage: Usage, traits: Traits) -> Usage:
