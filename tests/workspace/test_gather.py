@@ -592,9 +592,60 @@ def test_what_is_declared_for_tests_is_known_apart(tmp_path: Path) -> None:
     }
 
 
+def test_packages_of_the_workspace_are_asked_of_no_index(tmp_path: Path) -> None:
+    """Who has their names there is a stranger."""
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": """
+                [project]
+                name = "all"
+                dependencies = ["my.near", "elsewhere", "several", "attrs", "mirrored"]
+                [tool.uv.sources]
+                elsewhere = { path = "../elsewhere" }
+                several = [{ git = "https://example.com/x", marker = "a" }, { index = "house" }]
+                mirrored = { index = "house" }
+            """,
+            "libs/near/pyproject.toml": "[project]\nname = 'My_Near'\ndependencies = ['far', 'six']\n",
+            "libs/near/code/near.py": "import far\n",
+            "libs/near/pytest.ini": "[pytest]\nanyio_mode = auto\ntestpaths = checks\n",
+            "libs/near/checks/test_near.py": "",
+            "libs/far/pyproject.toml": "[tool.poetry]\nname = 'far'\n[tool.poetry.dependencies]\nall = '*'\n",
+            "libs/far/src/far.py": "import deep\n",
+            "libs/far/src/deep.py": "",
+            "libs/near/requirements-dev.txt": "attrs\nfar\nfreezegun\n",
+        },
+    )
+    task = gather(tmp_path, "libs/near/code/near.py")
+    assert set(task.dependencies) == {"six", "attrs", "mirrored"}
+    assert task.test_dependencies == ("freezegun",)
+    assert task.test_options == ("anyio_mode=auto",)
+    assert task.tests_folder == "libs/near/checks"
+    assert {"libs/far/src/far.py", "libs/far/src/deep.py"} <= {file.path for file in task.neighbours}
+    assert set(gather(tmp_path, instruction="x").dependencies) == {"attrs", "mirrored"}
+
+    member = {"name": "@house/near", "dependencies": {"ky": "^1", "far": "1.0.0"}, "devDependencies": {"dedent": "1"}}
+    make(
+        tmp_path,
+        {
+            "package.json": json.dumps({"workspaces": ["web/*"], "devDependencies": {"sinon": "1", "far": "1.0.0"}}),
+            "web/near/package.json": json.dumps(member),
+            "web/far/package.json": json.dumps({"name": "far", "dependencies": {"left-pad": "1"}}),
+            "web/near/a.js": "import 'dedent'; import 'sinon'; import 'far'",
+        },
+    )
+    task = gather(tmp_path, "web/near/a.js")
+    assert task.dependencies == ("ky@^1",)
+    assert set(task.test_dependencies) == {"dedent@1", "sinon@1"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "tool.uv.sources = 3",
+        "[tool.uv.sources]\na = 3\nb = [4, {path = 5}]",
+        "project = 3",
+        "[project]\nname = 4\ndependencies = 5",
         "dependency-groups = 3",
         "[dependency-groups]\ndev = 3\ntest = [{include-group = 4}, {include-group = 'none'}, 5]",
         "[project]\noptional-dependencies = ['a']",

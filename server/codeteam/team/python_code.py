@@ -261,8 +261,8 @@ def _root(path: str, known: set[str]) -> str:
     folder = PurePosixPath(path).parent
     while str(folder) != "." and str(folder / "__init__.py") in known:
         folder = folder.parent
-    if folder.parts[:1] == ("src",):
-        return "src"
+    if "src" in folder.parts:  # of the workspace, or of one of its projects
+        return str(PurePosixPath(*folder.parts[: folder.parts.index("src") + 1]))
     # A folder without __init__.py is a namespace package of the workspace's root, where that name is importable.
     regular = str(PurePosixPath(path).parent / "__init__.py") in known
     importable = all(part.isidentifier() for part in folder.parts)

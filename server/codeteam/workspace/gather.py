@@ -19,12 +19,12 @@ from codeteam.workspace.definitions import enclosing, is_prose, words
 from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import package_files
 from codeteam.workspace.imports import Import, Resolver, needed_files
-from codeteam.workspace.manifests import declared, declared_for_tests, manifests
+from codeteam.workspace.manifests import declared, manifests
 from codeteam.workspace.project import source_roots, test_options, tests_folder, tests_of
+from codeteam.workspace.projects import python_projects
 from codeteam.workspace.prompts import read_prompts
 from codeteam.workspace.reading import is_plain, is_utf8, lines_of
 from codeteam.workspace.rust_crates import crate_files
-from codeteam.workspace.tables import read_toml
 from codeteam.workspace.withheld import left_out, told
 
 _RULES_READ = 1024 * 1024
@@ -129,10 +129,10 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     document = task.document
     path = document.path if document else ""
     tongue = TONGUES[task.settings.language]
-    pyproject = read_toml(folder, "pyproject.toml")
     listing = folder.listing(_LISTED)
-    tests = tests_folder(folder, pyproject, path, listing)
-    roots = source_roots(pyproject)
+    projects = python_projects(folder, path, listing)
+    tests = tests_folder(folder, projects[0], path, listing)
+    roots = source_roots(projects, folder, listing)
     resolver = Resolver(folder, roots)
     near = _mentioned(task, resolver, listing)
     if document is None or is_prose(path):
@@ -145,6 +145,7 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
     needed = needed_files(folder, resolver, document, near, kept)
     carried = [*((document,) if document else ()), *needed.files]
     without = left_out(folder, roots, carried, needed.unread)
+    packages = declared(tongue.name, path, folder, listing, carried, near=near)
     return replace(
         task,
         neighbours=needed.files,
@@ -152,9 +153,9 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         listing=listing,
         tests_folder=tests,
         rules=_rules(folder),
-        dependencies=declared(tongue.name, path, folder, pyproject, listing, near=near),
-        test_options=test_options(folder, pyproject),
-        test_dependencies=declared_for_tests(tongue.name, folder, pyproject, listing, carried),
+        dependencies=packages.code,
+        test_dependencies=packages.tests,
+        test_options=test_options(folder, projects),
         notes=(*task.notes, *folder.unreadable(), *(told(name, reason) for name, reason in without)),
     )
 

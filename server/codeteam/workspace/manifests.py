@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
 from codeteam.domain.source import SourceFile
 from codeteam.workspace.definitions import is_python
@@ -14,6 +14,7 @@ from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import required_modules
 from codeteam.workspace.imports import imports_of
 from codeteam.workspace.named_files import packages_named_by
+from codeteam.workspace.projects import Project, node_projects, own_node_packages, own_packages, python_projects
 from codeteam.workspace.requirements import dependencies, for_tests
 from codeteam.workspace.rust_declared import declared_crates
 from codeteam.workspace.tables import LIMIT, entries
@@ -30,47 +31,44 @@ _MANIFESTS = {
 """By language, files by which its tools know how to read the others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Requirement lines as the language's index takes them: names and versions only, and nobody's own packages."""
+
+    code: tuple[str, ...] = ()
+    """What the projects declare for their code, or for all that they do."""
+    tests: tuple[str, ...] = ()
+    """What they declare for their tests and their development alone, as far as a job's files may lean on it. Go and
+    Rust do not tell that from the rest, or cannot do without it."""
+
+
 def declared(
     language: str,
     path: str,
     folder: Folder,
-    pyproject: Mapping[str, Any],
-    listing: Sequence[str],
-    *,
-    near: Sequence[str],
-) -> tuple[str, ...]:
-    """Requirement lines that the project declares, as the language's index takes them: names and versions only.
-
-    `path` is that of the document, for a workspace may hold several projects. `near` are the files that a job takes
-    beside the document's, by which those of Rust's crates are known.
-    """
-    if language == "python":
-        return dependencies(folder, pyproject, listing)
-    if language in ("javascript", "typescript"):
-        return _of_npm(folder, "dependencies")
-    if language == "go":
-        nearest = next((name for name in manifests(language, path, listing) if name.endswith("go.mod")), "")
-        return required_modules(folder.text(nearest, LIMIT) or "") if nearest else ()
-    return declared_crates(folder, near) if language == "rust" else ()
-
-
-def declared_for_tests(
-    language: str,
-    folder: Folder,
-    pyproject: Mapping[str, Any],
     listing: Sequence[str],
     files: Sequence[SourceFile],
-) -> tuple[str, ...]:
-    """Requirement lines that the project declares for its tests and its development, as far as `files`, which a job
-    takes, may lean on them. Go and Rust do not tell them from the others, or cannot do without them.
+    *,
+    near: Sequence[str],
+) -> Declared:
+    """What the projects that a document is in declare.
+
+    `path` is that of the document; `files` are those that a job takes, and `near` those beside the document's, by which
+    those of Rust's crates are known.
     """
     if language == "python":
-        return for_tests(folder, pyproject, listing, lambda: _modules(files) - sys.stdlib_module_names)
+        projects = python_projects(folder, path, listing)
+        own = own_packages(folder, listing, projects).keys()
+        modules = partial(_modules, files)
+        return Declared(
+            dependencies(folder, projects, listing, own), for_tests(folder, projects, listing, own, modules)
+        )
     if language in ("javascript", "typescript"):
-        named = {name for file in files for name in packages_named_by(file.path, file.text)} - _NOT_FOR_NODE
-        types = {f"@types/{name.removeprefix('@').replace('/', '__')}" for name in named}
-        return _of_npm(folder, "devDependencies", named | types)
-    return ()
+        return _of_npm(folder, path, listing, files)
+    if language == "go":
+        nearest = next((name for name in manifests(language, path, listing) if name.endswith("go.mod")), "")
+        return Declared(required_modules(folder.text(nearest, LIMIT) or "") if nearest else ())
+    return Declared(declared_crates(folder, near) if language == "rust" else ())
 
 
 def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:
@@ -81,20 +79,32 @@ def manifests(language: str, path: str, listing: Sequence[str]) -> list[str]:
     return [name for name in names if name in there]
 
 
-def _modules(files: Sequence[SourceFile]) -> set[str]:
-    """First words of the modules that Python files import by their full names."""
+def _modules(files: Sequence[SourceFile]) -> Set[str]:
+    """First words of the modules that Python files import by their full names, without Python's own."""
     imports = (found for file in files if is_python(file.path) for found in imports_of(file.text) if not found.level)
-    return {found.module.partition(".")[0] for found in imports}
+    return {found.module.partition(".")[0] for found in imports} - sys.stdlib_module_names
 
 
-def _of_npm(folder: Folder, table: str, wanted: Set[str] | None = None) -> tuple[str, ...]:
-    """`name@range` of what `package.json` declares in a table, of these names if any are given; what comes from an
-    address, a folder or an alias is left out.
+def _of_npm(folder: Folder, path: str, listing: Sequence[str], files: Sequence[SourceFile]) -> Declared:
+    projects = node_projects(folder, path, listing)
+    own = own_node_packages(folder, listing)
+    named = {name for file in files for name in packages_named_by(file.path, file.text)} - _NOT_FOR_NODE
+    types = {f"@types/{name.removeprefix('@').replace('/', '__')}" for name in named}
+    code = _npm_lines(projects, "dependencies", own)
+    tests = _npm_lines(projects, "devDependencies", own | code.keys())
+    return Declared(tuple(code.values()), tuple(line for name, line in tests.items() if name in named | types))
+
+
+def _npm_lines(projects: Sequence[Project], table: str, own: Set[str]) -> dict[str, str]:
+    """`name@range` by name of what projects declare in a table, the innermost first; what comes from an address, a
+    folder, an alias or the workspace itself is left out.
     """
-    try:
-        manifest = json.loads(folder.text("package.json", LIMIT) or "{}")
-    except (ValueError, RecursionError):
-        return ()
-    found = entries(manifest, table).items()
-    lines = (f"{name}@{at}" for name, at in found if isinstance(at, str) and (wanted is None or name in wanted))
-    return tuple(line for line in lines if ":" not in line and line.count("/") <= line.startswith("@"))[:_MOST]
+    found: dict[str, str] = {}
+    for project in projects:
+        for name, at in entries(project.facts, table).items():
+            line = f"{name}@{at}"
+            if not isinstance(at, str) or name in own or ":" in line or line.count("/") > name.startswith("@"):
+                continue
+            if len(found) < _MOST:
+                found.setdefault(name, line)
+    return found

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from codeteam.workspace.folder import Folder
+from codeteam.workspace.projects import Project, normal
 from codeteam.workspace.reading import is_plain
 from codeteam.workspace.tables import LIMIT, at, entries, strings
 
@@ -46,24 +47,29 @@ _REQUIREMENT = re.compile(
 _RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)[\w.+-]*")
 
 
-def dependencies(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> tuple[str, ...]:
-    """Requirement lines that a project declares for its code."""
-    return tuple(_plain(_of_its_code(folder, pyproject, listing), _own_name(pyproject)).values())
+def dependencies(folder: Folder, projects: Sequence[Project], listing: Sequence[str], own: Set[str]) -> tuple[str, ...]:
+    """Requirement lines that projects declare for their code, without the workspace's `own` packages (normal names)."""
+    return tuple(_plain(_of_their_code(folder, projects, listing), own).values())
 
 
 def for_tests(
-    folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str], modules: Callable[[], Set[str]]
+    folder: Folder,
+    projects: Sequence[Project],
+    listing: Sequence[str],
+    own: Set[str],
+    modules: Callable[[], Set[str]],
 ) -> tuple[str, ...]:
-    """Requirement lines that a project declares for its tests and its development, without programs that no code
-    imports; and of its other groups and extras those that the given modules, by their first words, may come from.
+    """Requirement lines that projects declare for their tests and their development, without programs that no code
+    imports; and of their other groups and extras those that the given modules, by their first words, may come from.
     """
-    own = _own_name(pyproject)
-    code = {name for name, _ in _plain(_of_its_code(folder, pyproject, listing), own)}
+    code = {name for name, _ in _plain(_of_their_code(folder, projects, listing), own)}
     tests: list[str] = []
     others: list[str] = []
-    for group, lines in _groups(pyproject, own):
-        (tests if _is_for_tests(group) else others).extend(lines)
-    tests += _of_files(folder, (path for path in listing if _is_requirements(path) and _is_for_tests(path)))
+    for project in projects:
+        for group, lines in _groups(project.facts):
+            (tests if _is_for_tests(group) else others).extend(lines)
+        files = _requirements(listing, project.home)
+        tests += _of_files(folder, (path for path in files if _is_for_tests(path.removeprefix(project.home))))
     found = {key: line for key, line in _plain(tests, own).items() if not _PROGRAMS.fullmatch(key[0])}
     if further := {key: line for key, line in _plain(others, own).items() if key not in found}:
         words = {_letters(module) for module in modules() if len(module) > 2}
@@ -71,51 +77,61 @@ def for_tests(
     return tuple(line for (name, _), line in found.items() if name not in code)[:_REQUIREMENTS]
 
 
-def _plain(lines: Iterable[str], own: str) -> dict[tuple[str, str], str]:
-    """Lines as an index takes them, by name and marker; the first of each counts, and the project itself is none."""
+def required_names(facts: Mapping[str, Any]) -> list[str]:
+    """Normal names of all that a manifest names, for whatever."""
+    lines = [*strings(at(facts, "project", "dependencies")), *(line for _, some in _groups(facts) for line in some)]
+    matches = (_REQUIREMENT.match(line.strip()) for line in lines if len(line) <= 300)
+    poetry = [normal(str(name)) for name in entries(facts, "tool", "poetry", "dependencies")]
+    return [*dict.fromkeys([*(normal(match["name"]) for match in matches if match), *poetry])]
+
+
+def _plain(lines: Iterable[str], own: Set[str]) -> dict[tuple[str, str], str]:
+    """Lines as an index takes them, by name and marker; of one name those of the innermost project count."""
     found: dict[tuple[str, str], str] = {}
     for line in lines:
         match = _REQUIREMENT.fullmatch(line.strip()) if len(line) <= 300 else None
-        if match is None or _normal(match["name"]) == own:
+        if match is None or normal(match["name"]) in own:
             continue
         marker = " ".join((match["marker"] or "").split())
         wanted = "".join(f"{match['extras'] or ''}{match['versions'] or ''}".split()).rstrip(",")
         requirement = f"{match['name']}{wanted}{f'; {marker}' if marker else ''}"
-        found.setdefault((_normal(match["name"]), marker), requirement)
+        found.setdefault((normal(match["name"]), marker), requirement)
         if len(found) >= _REQUIREMENTS:
             break
     return found
 
 
-def _of_its_code(folder: Folder, pyproject: Mapping[str, Any], listing: Sequence[str]) -> Iterator[str]:
-    yield from strings(at(pyproject, "project", "dependencies"))
-    yield from _of_poetry(at(pyproject, "tool", "poetry", "dependencies"))
-    yield from _of_files(folder, (path for path in listing if _is_requirements(path) and not _is_for_tests(path)))
+def _of_their_code(folder: Folder, projects: Sequence[Project], listing: Sequence[str]) -> Iterator[str]:
+    for project in projects:
+        yield from strings(at(project.facts, "project", "dependencies"))
+        yield from _of_poetry(at(project.facts, "tool", "poetry", "dependencies"))
+        files = _requirements(listing, project.home)
+        yield from _of_files(folder, (path for path in files if not _is_for_tests(path.removeprefix(project.home))))
 
 
-def _groups(pyproject: Mapping[str, Any], own: str) -> Iterator[tuple[str, list[str]]]:
+def _groups(facts: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Every group, extra and environment with its lines, in the ways in which the usual tools have them written."""
-    groups = entries(pyproject, "dependency-groups")  # PEP 735
+    groups = entries(facts, "dependency-groups")  # PEP 735
     for name in groups:
         yield name, list(_with_included(groups, name))
-    extras = entries(pyproject, "project", "optional-dependencies")
+    extras = entries(facts, "project", "optional-dependencies")
     for name in extras:
-        yield name, list(_with_own_extras(extras, name, own))
-    for name, group in entries(pyproject, "tool", "poetry", "group").items():
+        yield name, list(_with_own_extras(extras, name, normal(str(at(facts, "project", "name")))))
+    for name, group in entries(facts, "tool", "poetry", "group").items():
         yield name, list(_of_poetry(at(group, "dependencies")))
-    yield "dev", list(_of_poetry(at(pyproject, "tool", "poetry", "dev-dependencies")))
-    yield "dev", strings(at(pyproject, "tool", "uv", "dev-dependencies"))
-    for name, lines in entries(pyproject, "tool", "pdm", "dev-dependencies").items():
+    yield "dev", list(_of_poetry(at(facts, "tool", "poetry", "dev-dependencies")))
+    yield "dev", strings(at(facts, "tool", "uv", "dev-dependencies"))
+    for name, lines in entries(facts, "tool", "pdm", "dev-dependencies").items():
         yield f"dev-{name}", strings(lines)
-    for name, environment in entries(pyproject, "tool", "hatch", "envs").items():
+    for name, environment in entries(facts, "tool", "hatch", "envs").items():
         lines = [*strings(at(environment, "dependencies")), *strings(at(environment, "extra-dependencies"))]
         yield ("dev" if name == "default" else name), lines
 
 
 def _with_included(groups: Mapping[str, Any], first: str) -> Iterator[str]:
     """Lines of a group and of those that it includes."""
-    by_name = {_normal(name): lines for name, lines in groups.items()}
-    waiting, seen = [_normal(first)], set[str]()
+    by_name = {normal(name): lines for name, lines in groups.items()}
+    waiting, seen = [normal(first)], set[str]()
     while waiting and len(seen) < _MOST_GROUPS:
         name = waiting.pop()
         if name in seen:
@@ -124,13 +140,13 @@ def _with_included(groups: Mapping[str, Any], first: str) -> Iterator[str]:
         lines = by_name.get(name)
         yield from strings(lines)
         included = [at(item, "include-group") for item in lines] if isinstance(lines, list) else []
-        waiting += [_normal(other) for other in strings(included)]
+        waiting += [normal(other) for other in strings(included)]
 
 
 def _with_own_extras(extras: Mapping[str, Any], first: str, own: str) -> Iterator[str]:
     """Lines of an extra and of those that it has by naming the project itself: `own[that]`."""
-    by_name = {_normal(name): lines for name, lines in extras.items()}
-    waiting, seen = [_normal(first)], set[str]()
+    by_name = {normal(name): lines for name, lines in extras.items()}
+    waiting, seen = [normal(first)], set[str]()
     while waiting and len(seen) < _MOST_GROUPS:
         name = waiting.pop()
         if name in seen:
@@ -139,8 +155,13 @@ def _with_own_extras(extras: Mapping[str, Any], first: str, own: str) -> Iterato
         for line in strings(by_name.get(name)):
             yield line
             match = _REQUIREMENT.fullmatch(line.strip()) if len(line) <= 300 else None
-            if match and match["extras"] and _normal(match["name"]) == own:
-                waiting += [_normal(extra.strip()) for extra in match["extras"].strip("[] ").split(",")]
+            if match and match["extras"] and normal(match["name"]) == own:
+                waiting += [normal(extra.strip()) for extra in match["extras"].strip("[] ").split(",")]
+
+
+def _requirements(listing: Sequence[str], home: str) -> list[str]:
+    """Files of requirements in a project's folder."""
+    return [path for path in listing if path.startswith(home) and _is_requirements(path.removeprefix(home))]
 
 
 def _is_requirements(path: str) -> bool:
@@ -155,10 +176,6 @@ def _is_requirements(path: str) -> bool:
 
 def _is_for_tests(name: str) -> bool:
     return not _FOR_TESTS.isdisjoint(re.split(r"[-_./]", name.lower()))
-
-
-def _own_name(pyproject: Mapping[str, Any]) -> str:
-    return _normal(str(at(pyproject, "project", "name") or at(pyproject, "tool", "poetry", "name") or ""))
 
 
 def _of_files(folder: Folder, paths: Iterable[str]) -> Iterator[str]:
@@ -178,11 +195,6 @@ def _required(folder: Folder, path: str, read: set[str]) -> Iterator[str]:
             yield from _required(folder, posixpath.normpath(PurePosixPath(path).parent / included[1]), read)
         else:
             yield re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0]
-
-
-def _normal(name: str) -> str:
-    """A project's name as it is compared (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _letters(name: str) -> str:
