@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class Watched:
 
     def __init__(self) -> None:
         self._client = docker.from_env()
+        self._since = datetime.now(UTC).replace(microsecond=0)
         self._stream = self._client.events(decode=True)
         self._events: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self._listen, name="engine's events", daemon=True)
@@ -61,6 +63,9 @@ class Watched:
 
     def _volumes(self, pids: set[int]) -> Iterator[str]:
         for volume in self._client.volumes.list():
+            # Who made one before may have had the same number.
+            if datetime.fromisoformat(volume.attrs["CreatedAt"]) < self._since:
+                continue
             owner = (volume.attrs.get("Labels") or {}).get(OWNER, "")
             if owner.split(":")[3:4] and int(owner.split(":")[3]) in pids:
                 yield f"volume {volume.name}"
