@@ -153,8 +153,9 @@ export class Server implements vscode.Disposable {
     else if (state === State.Stopped) this.become({ is: 'stopped', why: 'The language server has ended; its log says more.' });
   }
 
-  /** The language client sets the trace by its own settings at every change; ours is said after that. */
+  /** The language client sets the trace by its own settings at every change; ours is said after that, whoever hears of it first. */
   private async setTrace(client: LanguageClient): Promise<void> {
+    await Promise.resolve();
     if (client.isRunning()) await client.setTrace(level()).catch((error: unknown) => this.parts.log.warn(String(error)));
   }
 

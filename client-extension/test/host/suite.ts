@@ -10,6 +10,7 @@ import { past } from './past';
 import { place } from './place';
 import { preview } from './preview';
 import { setUp } from './setUp';
+import { trace } from './traced';
 
 export type Tests = Record<string, () => Promise<void>>;
 
@@ -22,7 +23,17 @@ interface Result {
 /** Called by VS Code; rejects when a test fails. CODETEAM_HOST_TESTS names a file for what each told so far. */
 export async function run(): Promise<void> {
   const results: Result[] = [];
-  for (const [name, test] of Object.entries({ ...manifest, ...keys, ...chat, ...past, ...menu, ...place, ...setUp, ...preview })) {
+  for (const [name, test] of Object.entries({
+    ...manifest,
+    ...keys,
+    ...chat,
+    ...past,
+    ...menu,
+    ...place,
+    ...setUp,
+    ...preview,
+    ...trace,
+  })) {
     const error = await test().then(
       () => '',
       (reason: unknown) => (reason instanceof Error ? `${reason.message}\n${reason.stack}` : String(reason))

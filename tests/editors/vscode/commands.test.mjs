@@ -45,6 +45,7 @@ testIn(() => bench, 'of several files of the explorer each is a job, once the us
   await bench.show('slug.py');
   const row = (name) => bench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
   await row('cart.py').click();
+  await bench.page.locator('.tab.active', { hasText: 'cart.py' }).waitFor(); // as it opens, it alone is selected
   await row('slug.py').click({ modifiers: ['Control'] });
   await row('wishes.md').click({ modifiers: ['Control'] });
   await bench.menu(row('slug.py'), 'Codeteam', 'Review');

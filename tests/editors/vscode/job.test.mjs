@@ -63,7 +63,7 @@ testIn(() => bench, 'a requirement becomes a tested edit, a finding becomes a qu
 
 testIn(() => bench, 'a job is cancelled from its notification', async () => {
   bench.record('slug', { delay: 60 });
-  await bench.open('slug.py');
+  await bench.again('slug.py');
   const before = bench.read('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');
@@ -81,7 +81,7 @@ testIn(() => bench, 'a job is cancelled from its notification', async () => {
 
 testIn(() => bench, 'what is typed elsewhere while the team works stays', async () => {
   bench.record('slug', { delay: MEANWHILE });
-  await bench.open('slug.py');
+  await bench.again('slug.py');
   const before = bench.read('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');
@@ -98,7 +98,7 @@ testIn(() => bench, 'what is typed elsewhere while the team works stays', async 
 
 testIn(() => bench, 'a buffer that was changed in the same place is left alone, and the proposal is kept', async () => {
   bench.record('slug', { delay: MEANWHILE });
-  await bench.open('slug.py');
+  await bench.again('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');
   await bench.notification('implement slug');

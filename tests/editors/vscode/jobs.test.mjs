@@ -56,7 +56,7 @@ testIn(() => bench, 'a job is seen at work, cancelled, and run again in the job 
 
 testIn(() => bench, 'a refactoring asks how, and begins only once that is answered', async () => {
   const known = bench.jobs().length;
-  await bench.open('slug.py');
+  await bench.again('slug.py');
   await bench.goTo(STUB);
   const box = bench.page.locator('.quick-input-widget', { hasText: 'Refactor: how?' });
   await bench.command('Codeteam: Refactor');

@@ -148,6 +148,19 @@ export class Workbench {
     await this.page.locator('.tab.active', { hasText: name }).waitFor({ timeout: PATIENCE });
   }
 
+  /** As `open` without anything to prepare, in the window that there is: files and buffers as at first, and nothing shown. */
+  async again(name) {
+    if (!this.page) return this.open(name);
+    cpSync(join(import.meta.dirname, '..', 'workspace'), this.shop, { recursive: true });
+    rmSync(join(this.shop, 'tests'), { recursive: true, force: true });
+    await this.command('Notifications: Clear All Notifications');
+    const tab = this.page.locator('.tab.active', { hasText: name });
+    if (await tab.isVisible()) await this.command('File: Revert File');
+    else await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).dblclick();
+    await tab.waitFor({ timeout: PATIENCE });
+    await this.until(async () => (await this.text()) === this.read(name), `text of ${name} as it is on the disk`);
+  }
+
   /** Runs a module of tests in the extension host; resolves to what each told, and to VS Code's exit code. */
   async runInHost(name, extension, tests) {
     let ended;
@@ -253,6 +266,8 @@ export class Workbench {
       try {
         await place.click({ button: 'right', ...patience });
         for (const name of path.slice(0, -1)) await entry(name).hover(patience);
+        await entry(path.at(-1)).waitFor(patience);
+        await sleep(300); // a menu takes no click in its first tenth of a second
         await entry(path.at(-1)).click(patience);
         await entry(path.at(-1)).waitFor({ state: 'hidden', ...patience });
         return true;
