@@ -10,7 +10,7 @@ import { documents, SCHEME } from './documents';
 import { isOfTheMachine, tellFailure, tellLost } from './failures';
 import { Jobs } from './jobs';
 import { JobsView } from './jobsView';
-import { rememberFirstEdit } from './milestones';
+import { rememberFirstEdit, tickWhatIsDone } from './milestones';
 import { Models } from './models';
 import { openProposal } from './opening';
 import * as protocol from './protocol';
@@ -75,6 +75,7 @@ export function activate(context: vscode.ExtensionContext): void {
     reports,
     new JobsView(jobs, server),
     rememberFirstEdit(jobs, context.globalState),
+    tickWhatIsDone(),
     new StatusItem(server, jobs, doctor, questions),
     registerCommands({ storage: context.globalStorageUri, server, jobs, readiness, doctor, models, secrets, reports, log }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),

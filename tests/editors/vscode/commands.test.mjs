@@ -7,7 +7,7 @@ import { testIn, Workbench } from './workbench.mjs';
 let bench;
 
 before(async () => {
-  bench = await Workbench.start();
+  bench = await Workbench.start({ settings: { 'codeteam.preview': 'direct' } });
 });
 
 after(async () => {
@@ -61,7 +61,7 @@ testIn(() => bench, 'of several files of the explorer each is a job, once the us
 });
 
 testIn(() => bench, 'commands about the machine say what they find, also when all is well', async () => {
-  await bench.open('slug.py');
+  await bench.show('slug.py');
   await bench.command('Codeteam: Set Up');
   await bench.notification('looking at this machine');
   await bench.notification('Codeteam is set up: jobs can run on this machine.');
@@ -75,9 +75,8 @@ testIn(() => bench, 'commands about the machine say what they find, also when al
 });
 
 testIn(() => bench, 'a step of the walkthrough is done when it is so', async () => {
-  bench.configure({ 'codeteam.preview': 'direct' });
   bench.record('slug', { module: 'first_steps' });
-  await bench.open('slug.py');
+  await bench.show('slug.py'); // where all of it was so before the walkthrough is opened
   const steps = await bench.walkthrough();
   const done = (wanted) => bench.until(async () => JSON.stringify(await steps()) === JSON.stringify(wanted), 'steps that are done');
   const ready = { setUp: true, machine: true, model: true };
