@@ -14,7 +14,7 @@ from codeteam.domain.source import SourceFile
 from codeteam.domain.task import Task
 from codeteam.sandbox.consents import Consents
 from codeteam.sandbox.indexes import package_name
-from codeteam.sandbox.interface import Command, DependencyProblem, Limits, Outcome, Sandbox, Session
+from codeteam.sandbox.interface import Command, DependencyProblem, DependencySet, Limits, Outcome, Sandbox, Session
 from codeteam.sandbox.languages import LANGUAGES
 from codeteam.team import python_code
 from codeteam.team.crew import Record
@@ -85,12 +85,7 @@ class JobSession:
             self._questioned |= {self.package_name(item.requirement) for item in doubts}
             return doubts
         self.doubts = looked_at.doubts
-        while isinstance(
-            prepared := await self._sandbox.prepare(
-                tuple(dict.fromkeys((*self._declared, *self._dispensable, *requirements))), name, looked_at.trusted
-            ),
-            tuple,
-        ):
+        while isinstance(prepared := await self._opened(requirements, looked_at.trusted), tuple):
             bad = {self.package_name(problem.requirement) for problem in prepared}
             if self._left_out(bad, planned.keys()):
                 continue
@@ -107,17 +102,36 @@ class JobSession:
             self._declared = tuple(line for line in self._declared if line not in missing)
         code = {self.package_name(line) for line in self._declared} | planned.keys()
         self.for_tests = frozenset(map(self.package_name, self._dispensable)) - code
-        if self._opened_for != prepared.key:
+        self._tell_of_new(planned.keys(), prepared.locked)
+        return ()
+
+    async def _opened(
+        self, requirements: Sequence[str], trusted: frozenset[str]
+    ) -> DependencySet | tuple[DependencyProblem, ...]:
+        """Open a session with these packages and the declared ones, unless they are open; or what is wrong."""
+        name = self.language.name
+        lines = dict.fromkeys((*self._declared, *self._dispensable, *requirements))
+        try:
+            prepared = await self._sandbox.prepare(tuple(lines), name, trusted)
+            if isinstance(prepared, tuple) or self._opened_for == prepared.key:
+                return prepared
             await self._stack.aclose()
+            self._opened_for = None
             limits = Limits(memory=self.task.settings.sandbox_memory * 1024 * 1024)
             self._session = await self._stack.enter_async_context(
                 self._sandbox.open(prepared, limits, job=self.task.job, language=name)
             )
-            self._opened_for = prepared.key
-            self._packages = prepared.requirements
-            self.image = self._session.image
-        self._tell_of_new(planned.keys(), prepared.locked)
-        return ()
+        except SandboxUnavailable as error:
+            # An index that is out of reach, or packages that take too much room: not for the sake of tests alone.
+            if not self._dispensable or error.kind != SandboxUnavailable.kind:
+                raise
+            dispensable, self._dispensable = self._dispensable, ()
+            self._tell_of_missing(dispensable, error.message)
+            return await self._opened(requirements, trusted)
+        self._opened_for = prepared.key
+        self._packages = prepared.requirements
+        self.image = self._session.image
+        return prepared
 
     def _left_out(self, bad: Set[str], planned: Set[str]) -> bool:
         """Leave out what the workspace declares for its tests alone and what cannot be had of it; whether anything is.
@@ -128,9 +142,13 @@ class JobSession:
         known = {self.package_name(line) for line in self._declared} | planned
         missing = named or (() if bad and bad <= known else self._dispensable)
         if missing:
-            self.record(Noted(f"Declared by the workspace for its tests but not installed: {', '.join(missing)}."))
+            self._tell_of_missing(missing)
             self._dispensable = tuple(line for line in self._dispensable if line not in missing)
         return bool(missing)
+
+    def _tell_of_missing(self, lines: Sequence[str], why: str = "") -> None:
+        reason = f" {why}" if why else ""
+        self.record(Noted(f"Declared by the workspace for its tests but not installed: {', '.join(lines)}.{reason}"))
 
     def _tell_of_new(self, planned: Set[str], locked: Sequence[str]) -> None:
         """How the project comes to require what it does not yet: its manifest is the user's own."""
