@@ -26,7 +26,7 @@ def leaning(
     found = []
     for file in files:
         new = dict(_imports(file.text)) if _is_code(file.path, folder) else {}
-        for module in new.keys() & by_module.keys() - old:
+        for module in sorted(new.keys() & by_module.keys() - old):
             message = (
                 f"{by_module[module]} is declared for the project's tests alone: {module} may not be there where this "
                 "code is used. Do without it."

@@ -130,33 +130,34 @@ def _groups(facts: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 def _with_included(groups: Mapping[str, Any], first: str) -> Iterator[str]:
     """Lines of a group and of those that it includes."""
-    by_name = {normal(name): lines for name, lines in groups.items()}
-    waiting, seen = [normal(first)], set[str]()
-    while waiting and len(seen) < _MOST_GROUPS:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        lines = by_name.get(name)
-        yield from strings(lines)
-        included = [at(item, "include-group") for item in lines] if isinstance(lines, list) else []
-        waiting += [normal(other) for other in strings(included)]
+
+    def included(lines: object) -> list[str]:
+        return strings([at(item, "include-group") for item in lines] if isinstance(lines, list) else [])
+
+    return _reached(groups, first, included)
 
 
 def _with_own_extras(extras: Mapping[str, Any], first: str, own: str) -> Iterator[str]:
     """Lines of an extra and of those that it has by naming the project itself: `own[that]`."""
-    by_name = {normal(name): lines for name, lines in extras.items()}
+
+    def named(lines: object) -> list[str]:
+        matches = (_REQUIREMENT.fullmatch(line.strip()) for line in strings(lines) if len(line) <= 300)
+        ours = (match["extras"] for match in matches if match and match["extras"] and normal(match["name"]) == own)
+        return [extra.strip() for extras in ours for extra in extras.strip("[] ").split(",")]
+
+    return _reached(extras, first, named)
+
+
+def _reached(groups: Mapping[str, Any], first: str, further: Callable[[object], list[str]]) -> Iterator[str]:
+    """Lines of a group, and of the groups that `further` finds in what stands in it, and so on; each group once."""
+    by_name = {normal(name): lines for name, lines in groups.items()}
     waiting, seen = [normal(first)], set[str]()
     while waiting and len(seen) < _MOST_GROUPS:
         name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for line in strings(by_name.get(name)):
-            yield line
-            match = _REQUIREMENT.fullmatch(line.strip()) if len(line) <= 300 else None
-            if match and match["extras"] and normal(match["name"]) == own:
-                waiting += [normal(extra.strip()) for extra in match["extras"].strip("[] ").split(",")]
+        if name not in seen:
+            seen.add(name)
+            yield from strings(by_name.get(name))
+            waiting += map(normal, further(by_name.get(name)))
 
 
 def _requirements(listing: Sequence[str], home: str) -> list[str]:
