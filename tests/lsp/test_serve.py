@@ -18,6 +18,7 @@ import pytest
 
 from codeteam.jobs.history import History
 from tests.lsp.client import CAPABILITIES, Client, at, running
+from tests.sessions import SCHEDULED, niceness_of_session
 
 HEAVY = (
     "autogen_agentchat",
@@ -181,6 +182,8 @@ async def test_a_worker_waits_ready_before_the_first_job(tmp_path: Path) -> None
         server = psutil.Process(client.process.pid)
         await client.until(server.children, "worker")
         await client.until(lambda: server.children()[0].nice() == server.nice() + 10, "worker that stands back")
+        worker = server.children()[0]
+        await client.until(lambda: not SCHEDULED or niceness_of_session(worker.pid) == worker.nice(), "its session too")
         assert await client.leave() == 0
         assert not server.is_running()
 

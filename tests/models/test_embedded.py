@@ -26,6 +26,7 @@ from codeteam.models.embedded import Embedded, embedded
 from codeteam.models.pull import pull
 from codeteam.models.serving import serve
 from codeteam.team.roles import ask
+from tests.sessions import SCHEDULED, niceness_of_session
 
 NAME = DEFAULT.removeprefix("local/")
 FORMAT = "Answer with one fenced block: ```python path=src/mean.py, the code, and ```."
@@ -99,7 +100,7 @@ async def test_the_main_job_of_a_model(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def user_process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that opens the model, says so, and holds it until its stdin ends."""
+    """A process that opens the model, says so, and holds it until its stdin ends; it stands back by seven."""
     program = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
@@ -112,7 +113,7 @@ async def user_process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         "asyncio.run(main())\n"
     )
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-c", program, str(home))
+    command = ("nice", "-n", "7", sys.executable, "-c", program, str(home))
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     try:
         yield process
@@ -130,6 +131,9 @@ async def test_processes_share_one_server_that_outlives_none_of_them(tmp_path: P
             assert process.stdout is not None
             assert await asyncio.wait_for(process.stdout.readline(), 200) == b"open\n"
         pid = server_pid(tmp_path)
+        niceness = psutil.Process(pid).nice()
+        assert niceness == psutil.Process().nice() + 7
+        assert not SCHEDULED or niceness_of_session(pid) == niceness
         async with Models(environ=os.environ, home=tmp_path) as models:
             model = await models.open("")
             assert server_pid(tmp_path) == pid

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sessions import needs_scheduled
+
 HOG = "keep = []\nwhile True: keep.append(bytearray(b'x' * 4_000_000))"
 
 
@@ -134,6 +136,19 @@ class TestRun:
 
 
 class TestWithoutDocker:
+    @needs_scheduled
+    def test_a_local_program_stands_back_as_far_as_who_asked_for_it(self, local_ready: Path) -> None:
+        look = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/autogroup').read())"
+        place = {"CODETEAM_HOME": str(local_ready / "home"), "XDG_CACHE_HOME": str(local_ready)}
+        done = subprocess.run(
+            ["nice", "-n", "7", sys.executable, "-m", "codeteam", "sandbox", "run", "--local", "--",
+             "python3", "-c", f"import time; time.sleep(0.5); {look}"],
+            capture_output=True, check=True, timeout=60, env=os.environ | place,
+        )  # fmt: skip
+        niceness, _, session = done.stdout.decode().partition(" ")
+        assert int(niceness) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        assert session.strip().endswith(f"nice {niceness}")
+
     def test_local_says_that_it_is_not_isolated(self, local_ready: Path) -> None:
         place = {"CODETEAM_HOME": str(local_ready / "home"), "XDG_CACHE_HOME": str(local_ready)}
         done = run("--local", "--", "python3", "-c", "print(6 * 7)", **place)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from codeteam.models.lock import FileLock, try_lock
+from codeteam.priority import tell_session
 
 _LOOK = 0.5
 """Seconds between looks at the lease."""
@@ -40,6 +41,7 @@ class Orders(TypedDict):
 def main() -> None:
     orders: Orders = json.loads(sys.stdin.readline())
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    tell_session()
     alive = _lock_within(Path(orders["alive"]), seconds=5)
     if alive is None:
         sys.exit("another server of this model is running")

@@ -236,6 +236,8 @@ class Supervisor:
             result |= {"code": code, "seconds": time.monotonic() - began, "oom": False}
         else:
             _offer_to_oom_killer(process.pid)
+            if not self._init:
+                _stand_back(process.pid)
             watch = _Watch(process, stdin, request["output"], out)
             ended = self._wait(watch, began + request["timeout"], out)
             result |= {"seconds": time.monotonic() - began, "timed_out": ended is None}
@@ -528,6 +530,12 @@ def _pace() -> tuple[object, ...]:
     processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     kind = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else 0
     return processors, kind, os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def _stand_back(pid: int) -> None:
+    """Let this process's niceness hold for the session that a program leads: Linux may schedule each as one group."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(str(os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _remove(folder: int, name: str) -> None:

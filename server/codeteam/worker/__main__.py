@@ -10,6 +10,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from codeteam.priority import stand_back
 from codeteam.worker.pipes import take_over
 
 if TYPE_CHECKING:
@@ -19,14 +20,9 @@ if TYPE_CHECKING:
     from codeteam.worker.loop import AtEnd, RunTask
 
 
-_NICENESS = 10
-"""How much the worker, and what it starts, stands back behind the editor and the server; as the command `nice`."""
-
-
 def main() -> int:
     source, sink = take_over()
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    stand_back()
     import asyncio  # noqa: PLC0415 - the pipes first
 
     from codeteam.worker.loop import Worker  # noqa: PLC0415
