@@ -127,16 +127,24 @@ class RecordingSandbox:
         self._tape.seconds += time.monotonic() - start
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         start = time.monotonic()
-        prepared = await self._real.prepare(requirements, language, trusted)
+        prepared = await self._real.prepare(requirements, language, trusted, preferred)
         self._tape.seconds += time.monotonic() - start
         self._tape.prepared.append(prepared)
         return prepared
 
     async def look_up(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> tuple[DependencyProblem, ...]:
         return ()
 
@@ -182,12 +190,20 @@ class PlayedSandbox:
         """A tape is."""
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         return next(self._prepared)
 
     async def look_up(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> tuple[DependencyProblem, ...]:
         return ()
 

@@ -256,6 +256,30 @@ async def test_what_is_too_young_is_not_taken_unasked(tmp_path: Path) -> None:
         assert trusted.packages == ("leaning==2.0", "plain==1.0")
 
 
+async def test_locked_versions_are_taken_where_they_fit(tmp_path: Path) -> None:
+    """Of what is asked for and of what that needs; what does not fit, is not there or is not needed does no harm."""
+    target = Target("3.11.7", "x86_64-manylinux_2_28")
+    with index(packages(tmp_path / "trap"), DATES) as address:
+        resolver = Resolver(cache=tmp_path / "cache", environ=environment(address, tmp_path))
+        for lines, preferred, expected in (
+            (("plain",), (), ("plain==1.1",)),
+            (("plain",), ("plain==1.0", "leaning==2.0"), ("plain==1.0",)),
+            (("plain>1.0",), ("plain==1.0",), ("plain==1.1",)),
+            (("plain",), ("plain==0.1",), ("plain==1.1",)),
+            (("plain",), ("plain==1.0 ; (python_full_version < '3.11')",), ("plain==1.1",)),
+            (("plain",), ("plain==1.0 ; (python_full_version >= '3.11')", "plain==1.1 ; (sys_platform == 'win32')"),
+             ("plain==1.0",)),
+            (("leaning",), ("plain==1.0",), ("leaning==2.0", "plain==1.0")),
+        ):  # fmt: skip
+            lock = await resolver.lock(lines, target, preferred=preferred)
+            assert isinstance(lock, Lock)
+            assert lock.packages == expected, (lines, preferred)
+        careful = Resolver(cache=tmp_path / "cache", environ=environment(address, tmp_path), exclude_newer="2026-10-01")
+        aged = await careful.lock(("plain",), target, preferred=("plain==1.1",))
+        assert isinstance(aged, Lock)
+        assert aged.packages == ("plain==1.0",)
+
+
 async def test_an_index_without_dates_has_no_age(tmp_path: Path) -> None:
     with index(packages(tmp_path / "trap")) as address:
         environ = environment(address, tmp_path)

@@ -330,3 +330,152 @@ def test_modes_of_asynchronous_tests_are_known(tmp_path: Path) -> None:
     make(tmp_path, {"pytest.ini": "[pytest]\nanyio_mode = auto\ntestpaths = checks\n", "checks/test_app.py": ""})
     task = gather(tmp_path, "app.py")
     assert (task.test_options, task.tests_folder) == (("anyio_mode=auto",), "checks")
+
+
+UV = """\
+version = 1
+requires-python = ">=3.10"
+
+[[package]]
+name = "Some.Thing"
+version = "1.2"
+source = { registry = "https://index.example/simple" }
+dependencies = [
+    { name = "deep", version = "9.9" },
+]
+wheels = [
+    { url = "https://files.example/some_thing-1.2-py3-none-any.whl", hash = "sha256:00", size = 1 },
+]
+
+[[package]]
+name = "near"
+version = "0.1"
+source = { directory = "near" }
+
+[[package]]
+name = "forked"
+version = "2.2.6"
+source = { registry = "https://index.example/simple" }
+resolution-markers = [
+    "python_full_version < '3.11'",
+    "sys_platform == 'win32'",
+]
+
+[[package]]
+name = "forked"
+version = "2.4.6"
+source = { registry = "https://index.example/simple" }
+resolution-markers = [
+    "python_full_version >= '3.11'",
+]
+
+[[package]]
+name = "twice"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "twice"
+version = "2.0"
+source = { registry = "https://other.example/simple" }
+
+[[package]]
+name = "wicked --index-url"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "worse"
+version = "1.0\\n--index-url=https://x"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "shop"
+version = "0.1.0"
+source = { editable = "." }
+"""
+POETRY = """\
+[[package]]
+name = "plain"
+version = "1.0"
+description = "name"
+optional = false
+python-versions = ">=3.9"
+groups = ["main"]
+files = []
+
+[package.dependencies]
+name = ">=1"
+version = "*"
+
+[[package]]
+name = "legacy"
+version = "3.0rc1"
+groups = ["dev"]
+files = []
+
+[package.source]
+type = "legacy"
+url = "https://index.example/simple"
+reference = "own"
+
+[[package]]
+name = "git"
+version = "0.0.1"
+files = []
+
+[package.source]
+type = "git"
+url = "https://x.example/git"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("uv.lock", UV, (
+            "forked==2.2.6 ; (python_full_version < '3.11') or (sys_platform == 'win32')",
+            "forked==2.4.6 ; (python_full_version >= '3.11')",
+            "some-thing==1.2",
+        )),
+        ("uv.lock", UV.replace("\n", "\r\n"), (
+            "forked==2.2.6 ; (python_full_version < '3.11') or (sys_platform == 'win32')",
+            "forked==2.4.6 ; (python_full_version >= '3.11')",
+            "some-thing==1.2",
+        )),
+        ("poetry.lock", POETRY, ("legacy==3.0rc1", "plain==1.0")),
+        ("pdm.lock", (
+            '[[package]]\nname = "one"\nversion = "1.0"\nrequires_python = ">=3.8"\nfiles = []\n\n'
+            '[[package]]\nname = "two"\nversion = "1.0"\ngit = "https://x.example/two.git"\nref = "main"\n'
+        ), ("one==1.0",)),
+        ("pylock.toml", (
+            'lock-version = "1.0"\n\n[[packages]]\nname = "one"\nversion = "1.0"\nindex = "https://index.example"\n\n'
+            '[[packages]]\nname = "two"\nversion = "1.0"\nmarker = "python_version < \'3\'"\n\n'
+            '[[packages]]\nname = "three"\nversion = "1.0"\n[packages.vcs]\ntype = "git"\n\n'
+            '[[packages]]\nname = "four"\nversion = "1.0"\ndirectory = { path = "four" }\n'
+        ), ("one==1.0", "two==1.0")),
+        ("Pipfile.lock", json.dumps({
+            "default": {"one": {"version": "==1.0", "hashes": []}, "near": {"path": "."}, "odd": {"version": 3}},
+            "develop": {"pytest": {"version": "==8.0"}},
+        }), ("one==1.0", "pytest==8.0")),
+        ("Pipfile.lock", "[", ()),
+        ("uv.lock", "[[package]]", ()),
+    ],
+)  # fmt: skip
+def test_versions_that_a_project_has_locked(tmp_path: Path, name: str, text: str, expected: tuple[str, ...]) -> None:
+    make(tmp_path, {"pyproject.toml": "", name: text, "shop.py": ""})
+    found = gather(tmp_path, "shop.py").locked
+    assert found == expected
+    assert all(Requirement(line) for line in found)
+
+
+def test_the_nearest_lock_counts(tmp_path: Path) -> None:
+    lock = '[[package]]\nname = "one"\nversion = "{}"\nsource = {{ registry = "https://index.example" }}\n'
+    make(
+        tmp_path,
+        {"pyproject.toml": "", "uv.lock": lock.format("1.0"), "inner/pyproject.toml": "", "inner/a.py": "", "b.py": ""},
+    )
+    assert gather(tmp_path, "inner/a.py").locked == ("one==1.0",)  # uv's workspaces have one for all members
+    make(tmp_path, {"inner/poetry.lock": lock.format("2.0").replace("source", "x")})
+    assert gather(tmp_path, "inner/a.py").locked == ("one==2.0",)
+    assert gather(tmp_path, "b.py").locked == ("one==1.0",)

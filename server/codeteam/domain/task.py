@@ -60,6 +60,8 @@ class Task:
     """Requirement lines that the workspace declares."""
     test_dependencies: tuple[str, ...] = ()
     """Requirement lines that it declares for its tests and its development, which a job can do without."""
+    locked: tuple[str, ...] = ()
+    """Versions, `name==version`, that the workspace has locked; taken where they fit."""
     test_options: tuple[str, ...] = ()
     """`name=value` of what it sets for its test runner and the tests do not run without."""
     complaints: tuple[Complaint, ...] = ()

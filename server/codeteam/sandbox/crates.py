@@ -86,7 +86,11 @@ class Crates:
         self._before = before
 
     async def lock(
-        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        target: Target,
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> CrateLock | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; crates of trusted names may be of any age.
 
@@ -96,6 +100,7 @@ class Crates:
             SandboxUnavailable: the registry cannot be reached and no earlier answer is known, the disk is full, or
                 there is no cargo on this machine.
         """
+        del preferred  # names of another index
         found = await asyncio.to_thread(rust_machine.find, self._environ, target)
         asked = [wanted for line in requirements if (wanted := crate_lines.read(line))]
         manifest = manifest_of(asked)

@@ -139,9 +139,15 @@ class Resolver:
         """A date; releases uploaded later are not seen. Empty for no such gate."""
 
     async def lock(
-        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        target: Target,
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> Lock | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
+
+        Versions that are `preferred`, as `name==version`, are taken where they fit, of whatever is needed.
 
         Where an index does not say when a release was uploaded, as private ones often do not, its age is no matter.
 
@@ -150,13 +156,16 @@ class Resolver:
         """
         names = {canonicalize_name(Requirement(line).name) for line in requirements}
         free = names & {canonicalize_name(name) for name in trusted}
-        question = "\0".join((*requirements, target.python, target.platform, self._exclude_newer, *sorted(free)))
+        known = (f"preferred {line}" for line in preferred)
+        question = "\0".join(
+            (*requirements, target.python, target.platform, self._exclude_newer, *sorted(free), *known)
+        )
         earlier = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.txt"
         if text := recall(earlier, FRESH):
             return Lock.of(text, target)
         with scratch("lock") as folder:
             asked = keep(folder / "requirements.in", "\n".join(requirements) + "\n")
-            answer = folder / "lock.txt"
+            answer = keep(folder / "lock.txt", "".join(f"{line}\n" for line in preferred))  # as uv reads an earlier one
             for _ in range(_ROUNDS):
                 code, text = await self._uv(
                     folder, "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", *self._gate(free),

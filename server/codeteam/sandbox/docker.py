@@ -105,9 +105,13 @@ class DockerSandbox:
             await toolchains.tool_set(chain, await self._targets.of(found), self._environ)
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, lock = await self._looked_up(requirements, language, trusted)
+        asked, lock = await self._looked_up(requirements, language, trusted, preferred)
         if lock is None:
             return DependencySet(key="", language=language)
         if isinstance(lock, tuple):
@@ -120,27 +124,37 @@ class DockerSandbox:
         )
         for parcel in (tools, packages) if packages.build else (packages,):
             await self._volumes.ensure(parcel, found)
-        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
+        return DependencySet(lock.key, asked, lock.packages, language, trusted, preferred)
 
     async def look_up(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> tuple[DependencyProblem, ...]:
-        asked, lock = await self._looked_up(requirements, language, trusted)
+        asked, lock = await self._looked_up(requirements, language, trusted, preferred)
         return with_doubts(lock if isinstance(lock, tuple) else (), asked, LANGUAGES[language].packages, trusted)
 
     async def _looked_up(
-        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
+        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str], preferred: tuple[str, ...]
     ) -> tuple[tuple[str, ...], Locked | tuple[DependencyProblem, ...] | None]:
         async def lock(asked: tuple[str, ...]) -> Locked | tuple[DependencyProblem, ...]:
-            return await self._locked(asked, language, await self._image(), trusted)
+            return await self._locked(asked, language, await self._image(), trusted, preferred)
 
         return await looked_up(requirements, LANGUAGES[language].packages, lock)
 
     async def _locked(
-        self, asked: tuple[str, ...], language: str, found: Image, trusted: frozenset[str]
+        self,
+        asked: tuple[str, ...],
+        language: str,
+        found: Image,
+        trusted: frozenset[str],
+        preferred: tuple[str, ...],
     ) -> Locked | tuple[DependencyProblem, ...]:
         index = self._indexes[LANGUAGES[language].packages]
-        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, await self._targets.of(found), trusted)
+        target = await self._targets.of(found)
+        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, target, trusted, preferred)
         return locked
 
     @asynccontextmanager
@@ -347,7 +361,9 @@ class DockerSandbox:
     async def _lock_of(self, dependencies: DependencySet, found: Image) -> Locked:
         """The lock of a set that this sandbox prepared, or another process before it."""
         if dependencies.key not in self._locks:
-            lock = await self._locked(dependencies.requirements, dependencies.language, found, dependencies.trusted)
+            lock = await self._locked(
+                dependencies.requirements, dependencies.language, found, dependencies.trusted, dependencies.preferred
+            )
             if isinstance(lock, tuple):
                 raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
             self._locks[dependencies.key] = lock

@@ -109,14 +109,18 @@ class GoModules:
         self._before = before
 
     async def lock(
-        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        target: Target,
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> GoLock | tuple[DependencyProblem, ...]:
         """Versions for requirement lines that passed `check`, each at least what was asked, as in a `go.mod`.
 
         Raises:
             SandboxUnavailable: no proxy can be reached and no earlier answer is known, or the disk is full.
         """
-        del target  # Go is compiled where it is used
+        del target, preferred  # Go is compiled where it is used; names of another index
         free = sorted(trusted & {name_of(line) for line in requirements})
         question = "\0".join(("go", *requirements, self._before, *free))
         earlier = self._locks / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.go.json"

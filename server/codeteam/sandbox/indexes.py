@@ -60,9 +60,15 @@ class Index(Protocol[L]):
         """The package that a line asks for, however it is spelt; the line itself when it is none."""
 
     async def lock(
-        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        target: Target,
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> L | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
+
+        Versions that are `preferred`, as `name==version`, are taken where they fit, of whatever is needed.
 
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.

@@ -78,6 +78,8 @@ class DependencySet:
     """Whose packages these are."""
     trusted: frozenset[str] = frozenset()
     """Names that were taken at whatever age."""
+    preferred: tuple[str, ...] = ()
+    """Versions that were taken where they fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +125,27 @@ class Sandbox(Protocol):
         """
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> DependencySet | tuple[DependencyProblem, ...]:
         """Resolve and fetch packages outside the sandbox, cached by content; nothing of them is run.
 
-        `trusted` are names that the user chose: their age and their likeness to others are no matter.
+        `trusted` are names that the user chose: their age and their likeness to others are no matter. Versions that are
+        `preferred`, as `name==version`, are taken where they fit, of whatever is needed; of PyPI's packages so far.
 
         Raises:
             SandboxUnavailable: the index or the engine cannot be reached, the disk is full.
         """
 
     async def look_up(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> tuple[DependencyProblem, ...]:
         """What `prepare` would find wrong, and what is easily mistaken; the indexes are asked, nothing is fetched.
 

@@ -76,15 +76,19 @@ class LocalSandbox:
             await toolchains.tool_set(chain, self._target, self._environ)
 
     async def prepare(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> DependencySet | tuple[DependencyProblem, ...]:
-        asked, lock = await self._looked_up(requirements, language, trusted)
+        asked, lock = await self._looked_up(requirements, language, trusted, preferred)
         if lock is None:
             return DependencySet(key="", language=language)
         if isinstance(lock, tuple):
             return lock
         await self._unpacked(lock, language)
-        return DependencySet(key=lock.key, requirements=asked, locked=lock.packages, language=language, trusted=trusted)
+        return DependencySet(lock.key, asked, lock.packages, language, trusted, preferred)
 
     @asynccontextmanager
     async def open(
@@ -143,28 +147,34 @@ class LocalSandbox:
         self._bodies.clear()
 
     async def look_up(
-        self, requirements: tuple[str, ...], language: str = "python", trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        language: str = "python",
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> tuple[DependencyProblem, ...]:
-        asked, lock = await self._looked_up(requirements, language, trusted)
+        asked, lock = await self._looked_up(requirements, language, trusted, preferred)
         return with_doubts(lock if isinstance(lock, tuple) else (), asked, LANGUAGES[language].packages, trusted)
 
     async def _looked_up(
-        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str]
+        self, requirements: tuple[str, ...], language: str, trusted: frozenset[str], preferred: tuple[str, ...]
     ) -> tuple[tuple[str, ...], Locked | tuple[DependencyProblem, ...] | None]:
         async def lock(asked: tuple[str, ...]) -> Locked | tuple[DependencyProblem, ...]:
-            return await self._locked(asked, language, trusted)
+            return await self._locked(asked, language, trusted, preferred)
 
         return await looked_up(requirements, LANGUAGES[language].packages, lock)
 
     async def _locked(
-        self, asked: tuple[str, ...], language: str, trusted: frozenset[str]
+        self, asked: tuple[str, ...], language: str, trusted: frozenset[str], preferred: tuple[str, ...]
     ) -> Locked | tuple[DependencyProblem, ...]:
         index = self._indexes[LANGUAGES[language].packages]
-        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, self._target, trusted)
+        locked: Locked | tuple[DependencyProblem, ...] = await index.lock(asked, self._target, trusted, preferred)
         return locked
 
     async def _again(self, dependencies: DependencySet) -> Path:
-        lock = await self._locked(dependencies.requirements, dependencies.language, dependencies.trusted)
+        lock = await self._locked(
+            dependencies.requirements, dependencies.language, dependencies.trusted, dependencies.preferred
+        )
         if isinstance(lock, tuple):
             raise SandboxUnavailable(f"Packages are gone from the index: {lock[0].message}", "Prepare them again.")
         return await self._unpacked(lock, dependencies.language)

@@ -128,13 +128,18 @@ class Npm:
         self._before = before
 
     async def lock(
-        self, requirements: tuple[str, ...], target: Target, trusted: frozenset[str] = frozenset()
+        self,
+        requirements: tuple[str, ...],
+        target: Target,
+        trusted: frozenset[str] = frozenset(),
+        preferred: tuple[str, ...] = (),
     ) -> NpmLock | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
 
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
         """
+        del preferred  # names of another index
         wanted = dict(line.rsplit("@", 1) for line in requirements)
         manifest = json.dumps({"private": True, "dependencies": wanted})
         found = await self._locked(manifest, requirements, target, self._before)

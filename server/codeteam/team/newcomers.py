@@ -32,10 +32,12 @@ async def admitted(
     sandbox: Sandbox,
     language: str,
     index: str,
+    preferred: tuple[str, ...] = (),
 ) -> Admitted:
     """Ask about the packages of a plan that neither workspace nor user has named before.
 
-    `lines` are the plan's requirement lines by `package_name`, `declared` the names that the workspace has.
+    `lines` are the plan's requirement lines by `package_name`, `declared` the names that the workspace has, `preferred`
+    the versions.
     """
     trusted = declared | consents.granted(index)
     new = [name for name in lines if name not in trusted]
@@ -44,7 +46,7 @@ async def admitted(
     if policy is NewPackages.REFUSE:
         said = "The settings take no packages that the project does not declare."
         return Admitted(trusted, tuple(DependencyProblem(lines[name], said) for name in new))
-    doubts = await sandbox.look_up(tuple(lines.values()), language, trusted)
+    doubts = await sandbox.look_up(tuple(lines.values()), language, trusted, preferred)
     reasons = _reasons(doubts, lines, index)
     refused: list[DependencyProblem] = []
     unasked: list[DependencyProblem] = []

@@ -77,6 +77,7 @@ class JobSession:
             sandbox=self._sandbox,
             language=name,
             index=self.language.packages,
+            preferred=self.task.locked,
         )
         if looked_at.refused:
             return looked_at.refused
@@ -112,7 +113,7 @@ class JobSession:
         name = self.language.name
         lines = dict.fromkeys((*self._declared, *self._dispensable, *requirements))
         try:
-            prepared = await self._sandbox.prepare(tuple(lines), name, trusted)
+            prepared = await self._sandbox.prepare(tuple(lines), name, trusted, self.task.locked)
             if isinstance(prepared, tuple) or self._opened_for == prepared.key:
                 return prepared
             await self._stack.aclose()

@@ -85,6 +85,13 @@ class Folder:
             self._texts[path, limit] = self._read(path, limit)
         return self._texts[path, limit]
 
+    def record(self, path: str, limit: int) -> str:
+        """What a tool wrote into a file that may be shown, for names and versions to be found in; none of it is shown
+        as it is, so it is not searched for secrets, which takes long. Empty when there is none.
+        """
+        real = self._real(path)
+        return (read_text(real, limit) or "") if real else ""
+
     def reason(self, path: str, limit: int = FILE_LIMIT) -> str:
         """Why a file that is there has no text here, never what is in it; empty when it has, or is not there."""
         real = inside(self.root, path)

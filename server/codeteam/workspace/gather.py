@@ -155,6 +155,7 @@ def _with_workspace(task: Task, folder: Folder) -> Task:
         rules=_rules(folder),
         dependencies=packages.code,
         test_dependencies=packages.tests,
+        locked=packages.locked,
         test_options=test_options(folder, projects),
         notes=(*task.notes, *folder.unreadable(), *(told(name, reason) for name, reason in without)),
     )

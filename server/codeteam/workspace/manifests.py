@@ -15,6 +15,7 @@ from codeteam.workspace.go_packages import required_modules
 from codeteam.workspace.imports import imports_of
 from codeteam.workspace.named_files import packages_named_by
 from codeteam.workspace.projects import Project, node_projects, own_node_packages, own_packages, python_projects
+from codeteam.workspace.python_locks import locked_versions
 from codeteam.workspace.requirements import dependencies, for_tests
 from codeteam.workspace.rust_declared import declared_crates
 from codeteam.workspace.tables import LIMIT, entries
@@ -40,6 +41,8 @@ class Declared:
     tests: tuple[str, ...] = ()
     """What they declare for their tests and their development alone, as far as a job's files may lean on it. Go and
     Rust do not tell that from the rest, or cannot do without it."""
+    locked: tuple[str, ...] = ()
+    """Versions that the projects have locked, `name==version`, whose lines do not say them."""
 
 
 def declared(
@@ -61,7 +64,9 @@ def declared(
         own = own_packages(folder, listing, projects).keys()
         modules = partial(_modules, files)
         return Declared(
-            dependencies(folder, projects, listing, own), for_tests(folder, projects, listing, own, modules)
+            dependencies(folder, projects, listing, own),
+            for_tests(folder, projects, listing, own, modules),
+            locked_versions(folder, projects),
         )
     if language in ("javascript", "typescript"):
         return _of_npm(folder, path, listing, files)
