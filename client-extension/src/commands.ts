@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { type LanguageClient, LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import type { Doctor } from './doctor';
 import { openExample } from './example';
-import { isActive, type Job, type Jobs } from './jobs';
+import { isActive, isGoing, type Job, type Jobs } from './jobs';
 import { checkMachine, mend, setUp } from './machine';
 import type { Models } from './models';
 import * as opening from './opening';
@@ -62,7 +62,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
     ),
     applySuggestion: (argument) => server.command('codeteam.applySuggestion', argument as object),
     dismiss: (argument) => server.command('codeteam.dismiss', argument as object),
-    openProposal: forJob('open the proposal of', (job) => !isActive(job), withReport(opening.openProposal)),
+    openProposal: forJob('open the proposal of', (job) => !isGoing(job), withReport(opening.openProposal)),
     openPlan: forJob('open the plan of', () => true, withReport(opening.openPlan)),
     openTests: forJob('open the tests of', () => true, withReport(opening.openTests)),
     openRuns: forJob('open the runs of', () => true, withReport(opening.openRuns)),

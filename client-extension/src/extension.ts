@@ -22,6 +22,9 @@ import { Server } from './server';
 import { StatusItem } from './status';
 import { TraceChannel } from './trace';
 
+/** Between two looks at jobs that run elsewhere. */
+const LOOK_MS = 3000;
+
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Codeteam', { log: true });
   const carried = bundle(context);
@@ -59,6 +62,8 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   const readJobs = async () =>
     jobs.read(await server.running()).catch((error: unknown) => log.warn(`The history cannot be read: ${error}`));
+  const readAgain = async () => server.now && readJobs();
+  const watching = setInterval(() => jobs.hasElsewhere() && quietly(readAgain()), LOOK_MS);
   const begin = async () => {
     await server.running();
     await doctor.look();
@@ -84,6 +89,8 @@ export function activate(context: vscode.ExtensionContext): void {
       const lost = jobs.lost();
       if (state.is === 'stopped' && state.why && lost.length) void tellLost(lost);
     }),
+    vscode.workspace.onDidChangeWorkspaceFolders(() => quietly(readAgain())),
+    vscode.Disposable.from({ dispose: () => clearInterval(watching) }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => quietly(trustGranted())),
     vscode.lm.onDidChangeChatModels(() => quietly(models.offer())), // an extension that brings some may start later
     vscode.workspace.onDidChangeConfiguration((event) => {

@@ -45,6 +45,11 @@ export class Jobs implements vscode.Disposable {
     return this.all().filter(isActive);
   }
 
+  /** Whether a job of the history runs somewhere else, so that nobody tells of its end. */
+  hasElsewhere(): boolean {
+    return [...this.jobs.values()].some(isElsewhere);
+  }
+
   /** `codeteam/job` */
   tell(params: protocol.JobParams): void {
     const known = this.jobs.get(params.jobId);
@@ -73,10 +78,12 @@ export class Jobs implements vscode.Disposable {
     this.changed.fire(job);
   }
 
-  /** Reads the history; what is known of this session's jobs is newer and stays. */
+  /** Reads the history of the window's folders; what is known of this session's jobs is newer and stays. */
   async read(client: LanguageClient): Promise<void> {
     const workspaces = vscode.workspace.workspaceFolders?.map((folder) => folder.uri.fsPath);
     const answer = await client.sendRequest(protocol.jobs, { limit: REMEMBERED, ...(workspaces?.length && { workspaces }) });
+    const isGone = (job: Job) => !job.heard && job.workspace && workspaces?.length && !workspaces.includes(job.workspace);
+    for (const job of this.all()) if (isGone(job)) this.jobs.delete(job.jobId); // of a folder that was removed
     for (const past of answer.jobs) {
       const known = this.jobs.get(past.jobId);
       if (known?.heard) continue;
@@ -87,9 +94,9 @@ export class Jobs implements vscode.Disposable {
         stoppedBy: '',
         cost: null,
         error: null,
-        steps: null,
         ...known,
         ...past,
+        steps: past.state === 'running' ? null : (known?.steps ?? null), // there are more by now
         heard: 0,
       });
     }
@@ -124,7 +131,18 @@ export class Jobs implements vscode.Disposable {
   }
 }
 
-export function isActive(job: Pick<Job, 'state'>): boolean {
+/** Whether this window's server runs it, or is about to. */
+export function isActive(job: Pick<Job, 'state' | 'heard'>): boolean {
+  return isGoing(job) && job.heard > 0;
+}
+
+/** Whether another window, or the command line, runs it. */
+export function isElsewhere(job: Pick<Job, 'state' | 'heard'>): boolean {
+  return isGoing(job) && !job.heard;
+}
+
+/** Whether it is not over, wherever it runs. */
+export function isGoing(job: Pick<Job, 'state'>): boolean {
   return ACTIVE.has(job.state);
 }
 

@@ -1,7 +1,7 @@
 // The job view in the side bar: jobs, the newest first, and each one's steps as they happen.
 
 import * as vscode from 'vscode';
-import { isActive, type Job, type Jobs, type Step, secondsOf, secondsOfStep } from './jobs';
+import { isActive, isElsewhere, type Job, type Jobs, type Step, secondsOf, secondsOfStep } from './jobs';
 import type { PastState, StepState } from './protocol';
 import type { Server } from './server';
 import { setContext } from './settings';
@@ -98,11 +98,17 @@ function jobItem(job: Job): vscode.TreeItem {
     job.heard ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed
   );
   const figures = [duration(secondsOf(job)), job.tokens ? words.tokens(job.tokens) : ''];
+  const elsewhere = isElsewhere(job);
   const phase = job.state === 'running' && job.iteration ? `iteration ${job.iteration}` : words.state(job.state);
   item.id = job.jobId;
-  item.description = [phase, ...figures, job.quality ?? ''].filter(Boolean).join(' · ');
-  item.iconPath = JOB_ICONS[job.state] ?? new vscode.ThemeIcon('circle-outline');
-  item.contextValue = ['job', isActive(job) ? 'active' : 'ended', job.canApply ? 'canApply' : '', job.canRerun ? 'canRerun' : '']
+  item.description = [elsewhere ? 'running elsewhere' : phase, ...figures, job.quality ?? ''].filter(Boolean).join(' · ');
+  item.iconPath = (elsewhere ? ELSEWHERE : JOB_ICONS[job.state]) ?? new vscode.ThemeIcon('circle-outline');
+  item.contextValue = [
+    'job',
+    isActive(job) ? 'active' : elsewhere ? 'elsewhere' : 'ended',
+    job.canApply ? 'canApply' : '',
+    job.canRerun ? 'canRerun' : '',
+  ]
     .filter(Boolean)
     .join(' ');
   item.tooltip = jobTooltip(job);
@@ -145,6 +151,7 @@ function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color ? new vscode.ThemeColor(color) : undefined);
 }
 
+const ELSEWHERE = icon('link-external');
 const JOB_ICONS: Record<PastState, vscode.ThemeIcon> = {
   queued: icon('watch'),
   running: icon('loading~spin'),

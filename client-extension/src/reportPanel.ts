@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { isActive, type Jobs } from './jobs';
+import { isGoing, type Jobs } from './jobs';
 import { Nowhere, uriOf } from './place';
 import type { JobReport } from './protocol';
 import { renderReport } from './report/render';
@@ -79,7 +79,7 @@ class ReportPanel implements vscode.Disposable {
     this.onDidDispose = this.panel.onDidDispose;
     this.listening = vscode.Disposable.from(
       // of a list that changed it is enough to know that a server came or went
-      jobs.onDidChange((job) => (job ? job.jobId === jobId : this.cutOff || isActive(this.report.job)) && this.later()),
+      jobs.onDidChange((job) => (job ? job.jobId === jobId : this.cutOff || isGoing(this.report.job)) && this.later()),
       this.panel.webview.onDidReceiveMessage((message: Message) => void this.take(message))
     );
     this.panel.onDidDispose(() => {
@@ -108,7 +108,7 @@ class ReportPanel implements vscode.Disposable {
       this.report = await this.actions.refetch(this.report.job.jobId);
       this.cutOff = false;
     } catch {
-      if (!isActive(this.report.job)) return; // what was known of the job stays, and the status item says what is wrong
+      if (!isGoing(this.report.job)) return; // what was known of the job stays, and the status item says what is wrong
       this.report = cutOff(this.report);
       this.cutOff = true;
     }

@@ -98,6 +98,8 @@ def test_every_language_that_the_team_writes_is_offered_its_actions() -> None:
         assert re.search(_pattern(editor["when"], "editorLangId"), language)
     for ending in (ending for tongue in TONGUES.values() for ending in tongue.endings):
         assert re.search(_pattern(explorer["when"], "resourceExtname"), ending)
+        for entry in menus["codeteam.explorer"]:
+            assert re.search(_pattern(entry.get("when", explorer["when"]), "resourceExtname"), ending), entry
 
 
 def test_every_file_that_the_manifest_names_is_there() -> None:

@@ -30,7 +30,7 @@ function accepted(report: JobReport): Verdict {
     const number = report.findings.length;
     return number
       ? { tone: 'poor', title: count(number, 'finding'), why: 'The code was read and checked; nothing was changed.' }
-      : { tone: 'good', title: 'Nothing to report', why: 'ruff, mypy and the reviewer found nothing; nothing was changed.' };
+      : { tone: 'good', title: 'Nothing to report', why: 'The static checks and the reviewer found nothing; nothing was changed.' };
   }
   return { tone: 'good', title: `Accepted: ${report.quality ?? 'done'}`, why: proof(report) };
 }

@@ -58,7 +58,7 @@ export function output(text: string): string {
 
 export const QUALITIES: readonly { name: Quality; meaning: string }[] = [
   { name: 'draft', meaning: 'it runs in the sandbox' },
-  { name: 'reviewed', meaning: 'ruff and mypy are clean, the reviewer approves' },
+  { name: 'reviewed', meaning: 'the static checks are clean, the reviewer approves' },
   { name: 'tested', meaning: 'examples and tests pass' },
   { name: 'production', meaning: 'every gate is green' },
 ];

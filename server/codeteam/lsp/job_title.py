@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
+from codeteam.domain.languages import tongue_named, tongue_of
 from codeteam.domain.source import Span
 from codeteam.domain.task import Intent
 from codeteam.lsp.document import Snapshot
-from codeteam.lsp.outline import definition_at
+from codeteam.lsp.surroundings import look
 
 _WORDS = {
     Intent.IMPLEMENT: "implement",
@@ -33,9 +36,16 @@ def apply_title(title: str) -> str:
 
 
 def _subject(snapshot: Snapshot, lines: Sequence[str], selection: Span | None, cursor: int) -> str:
-    name = snapshot.uri.rstrip("/").rpartition("/")[2]
-    if snapshot.language == "python" and (selection is None or selection.start_line > 1):
-        found = definition_at(lines, selection.start_line if selection else cursor)
-        if found is not None:
-            return found.name
+    tongue = tongue_named(snapshot.language) or tongue_of(snapshot.uri)
+    if tongue is not None and lines and (selection is None or selection.start_line > 1):
+        place = look(lines, language=tongue.name, selected=selection, cursor=min(max(cursor, 1), len(lines)))
+        if place.name:
+            return place.name
+    name = _shown(snapshot.uri)
     return f"{name}, lines {selection.start_line}-{selection.end_line}" if selection else name
+
+
+def _shown(uri: str) -> str:
+    """The name of a document as an editor shows it, of one that was never saved too (`untitled:Untitled-1`)."""
+    name = unquote(re.split("[/:]", uri.rstrip("/"))[-1])
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

@@ -387,6 +387,12 @@ export class Workbench {
     if (existsSync(logs)) cpSync(logs, join(folder, 'logs'), { recursive: true });
   }
 
+  /** Runs Codeteam's command line in the shop, with the history that the window has; ends with its exit code. */
+  elsewhere(...argv) {
+    const run = spawn(PYTHON, ['-P', '-m', 'codeteam', ...argv], { cwd: this.shop, env: this.env, stdio: 'ignore' });
+    return new Promise((done) => run.once('close', done));
+  }
+
   /** Every job that was ever begun, as the command line tells of them. */
   jobs() {
     return this.history().jobs;
