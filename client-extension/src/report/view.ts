@@ -8,6 +8,8 @@ interface Memory {
   /** Severities that are filtered out. */
   hidden: string[];
   scroll: number;
+  /** How far, from the left and from the top, parts of the page were scrolled, by name. */
+  scrolled: Record<string, [number, number]>;
   /** What had the focus. */
   focus: string;
 }
@@ -16,7 +18,7 @@ declare function acquireVsCodeApi(): { postMessage(message: unknown): void; getS
 
 const api = acquireVsCodeApi();
 const job = document.body.dataset['job'] ?? '';
-const memory: Memory = { job, tab: '', open: {}, hidden: [], scroll: 0, focus: '', ...remembered() };
+const memory: Memory = { job, tab: '', open: {}, hidden: [], scroll: 0, scrolled: {}, focus: '', ...remembered() };
 
 /** What was remembered of this very job: the page is made anew while the job runs. */
 function remembered(): Partial<Memory> {
@@ -105,12 +107,18 @@ function onKey(event: KeyboardEvent): void {
   if (tab) onTabKey(event, tab);
 }
 
+/** Attributes by which elements of one place are told apart. */
+const TELLING = ['aria-label', 'data-command', 'data-path', 'data-line', 'data-filter', 'data-goto', 'data-open'];
+
 /** A name of an element that is the same when the page is made anew. */
-function nameOf(element: Element | null): string {
-  if (!element || element === document.body) return '';
+function nameOf(element: Element): string {
+  if (element === document.body) return 'body';
   if (element.id) return `#${CSS.escape(element.id)}`;
-  const key = element.parentElement?.dataset['key'];
-  return element.tagName === 'SUMMARY' && key ? `[data-key="${CSS.escape(key)}"] > summary` : '';
+  if (element instanceof HTMLElement && element.dataset['key']) return `[data-key="${CSS.escape(element.dataset['key'])}"]`;
+  const around = nameOf(element.parentElement?.closest('[data-key], [id]') ?? document.body);
+  const told = TELLING.filter((name) => element.hasAttribute(name));
+  const tag = element.tagName.toLowerCase();
+  return `${around} ${tag}${told.map((name) => `[${name}="${CSS.escape(element.getAttribute(name) ?? '')}"]`).join('')}`;
 }
 
 function restore(): void {
@@ -121,6 +129,7 @@ function restore(): void {
     if (was !== undefined) details.open = was;
   }
   filter();
+  for (const [name, [left, top]] of Object.entries(memory.scrolled)) document.querySelector(name)?.scrollTo(left, top);
   if (memory.focus) document.querySelector<HTMLElement>(memory.focus)?.focus({ preventScroll: true });
   window.scrollTo(0, memory.scroll);
 }
@@ -138,12 +147,17 @@ document.addEventListener(
   true
 );
 document.addEventListener('focusin', ({ target }) => {
-  memory.focus = target instanceof Element ? nameOf(target) : '';
+  memory.focus = target instanceof Element && target !== document.body ? nameOf(target) : '';
   remember();
 });
-window.addEventListener('scrollend', () => {
-  memory.scroll = window.scrollY;
-  remember();
-});
+document.addEventListener(
+  'scrollend',
+  ({ target }) => {
+    if (target instanceof Element) memory.scrolled[nameOf(target)] = [target.scrollLeft, target.scrollTop];
+    else memory.scroll = window.scrollY;
+    remember();
+  },
+  true
+);
 
 export {};

@@ -240,6 +240,35 @@ test('a page that is made anew while the job runs is where it was', async () => 
   });
 });
 
+test('whatever has the focus, and however far a part is scrolled, it is there again when the page is made anew', async () => {
+  let kept;
+  await opened('service', 'dark', {}, async (tab) => {
+    await unfolded(tab);
+    const lost = await tab.evaluate(() => {
+      const others = [];
+      for (const element of document.querySelectorAll('button, summary, [tabindex="0"]')) {
+        element.focus();
+        if (document.activeElement === element && document.querySelector(globalThis.kept.focus) !== element) others.push(globalThis.kept.focus);
+      }
+      return others;
+    });
+    assert.deepEqual(lost, []);
+  });
+  await opened('service', 'dark', { width: 400 }, async (tab) => {
+    const number = await tab.evaluate(() => {
+      const parts = [...document.querySelectorAll('.scroll, pre')].filter((part) => part.scrollWidth > part.clientWidth + 20);
+      for (const part of parts) part.scrollLeft = 15;
+      return parts.length;
+    });
+    assert.ok(number > 0, 'something can be scrolled');
+    await tab.waitForFunction((all) => Object.keys(globalThis.kept?.scrolled ?? {}).length === all, number);
+    kept = await tab.evaluate(() => globalThis.kept);
+  });
+  await opened('service', 'dark', { width: 400, state: kept }, async (tab) => {
+    for (const name of Object.keys(kept.scrolled)) assert.equal(await tab.locator(name).evaluate((part) => part.scrollLeft), 15, name);
+  });
+});
+
 test('apply and run again are there only when they would do something', async () => {
   await opened('service', 'dark', {}, async (tab) => {
     assert.equal(await tab.locator('[data-command=apply], [data-command=rerun]').count(), 0);
