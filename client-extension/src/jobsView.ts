@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { isActive, isElsewhere, type Job, type Jobs, type Step, secondsOf, secondsOfStep } from './jobs';
 import type { PastState, StepState } from './protocol';
+import { shortened } from './report/words';
 import type { Server } from './server';
 import { setContext } from './settings';
 import * as words from './words';
@@ -94,7 +95,7 @@ export class JobsView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
 function jobItem(job: Job): vscode.TreeItem {
   const item = new vscode.TreeItem(
-    capital(job.title),
+    capital(shortened(job.title, LABEL)),
     job.heard ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed
   );
   const figures = [duration(secondsOf(job)), job.tokens ? words.tokens(job.tokens) : ''];
@@ -151,6 +152,8 @@ function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color ? new vscode.ThemeColor(color) : undefined);
 }
 
+/** Letters of a title in the view: behind it stands how the job is doing; the tooltip has all of it. */
+const LABEL = 30;
 const ELSEWHERE = icon('link-external');
 const JOB_ICONS: Record<PastState, vscode.ThemeIcon> = {
   queued: icon('watch'),
