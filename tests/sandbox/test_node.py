@@ -141,6 +141,17 @@ async def test_packages_are_there_and_cannot_be_changed(sandbox: Sandbox) -> Non
     assert outcome.run.stdout == expected, outcome
 
 
+async def test_locked_versions_are_taken_where_they_fit(sandbox: Sandbox) -> None:
+    for wanted, preferred, expected in (
+        ("^4", ("escape-string-regexp@4.0.0", "debug@4.3.1"), "4.0.0"),
+        ("^5", ("escape-string-regexp@4.0.0",), "5.0.0"),  # it does not fit
+        ("~5.0", ("escape-string-regexp@5.0.99",), "5.0.0"),  # there is none
+    ):
+        ready = await sandbox.prepare((f"escape-string-regexp@{wanted}",), "javascript", preferred=preferred)
+        assert isinstance(ready, DependencySet), ready
+        assert ready.locked == (f"escape-string-regexp@{expected}",)
+
+
 async def test_what_npm_does_not_have_is_a_finding(sandbox: Sandbox) -> None:
     for line, words in (
         ("surely-invented-package-of-codeteam", "no package of this name"),

@@ -479,3 +479,103 @@ def test_the_nearest_lock_counts(tmp_path: Path) -> None:
     make(tmp_path, {"inner/poetry.lock": lock.format("2.0").replace("source", "x")})
     assert gather(tmp_path, "inner/a.py").locked == ("one==2.0",)
     assert gather(tmp_path, "b.py").locked == ("one==1.0",)
+
+
+NPM = {
+    "packages": {
+        "": {"name": "shop"},
+        "node_modules/zod": {"version": "3.22.4", "resolved": "https://index.example/zod.tgz", "integrity": "sha512-x"},
+        "node_modules/@corp/ui": {"version": "1.0.0"},
+        "node_modules/far": {"version": "1.0.0", "resolved": "git+ssh://git@x.example/far.git#abc"},
+        "node_modules/near": {"resolved": "near", "link": True},
+        "inner/node_modules/zod": {"version": "4.0.1"},
+        "node_modules/odd": {"version": "1 || 2"},
+    }
+}
+PNPM = """\
+lockfileVersion: '9.0'
+
+importers:
+
+  .:
+    dependencies:
+      zod:
+        specifier: ^3
+        version: 3.22.4
+  inner:
+    dependencies:
+      '@corp/ui':
+        specifier: ^1
+        version: 1.0.0(react@18.2.0)
+      near:
+        specifier: workspace:*
+        version: link:../near
+    devDependencies:
+      zod:
+        specifier: '*'
+        version: 4.0.1
+
+packages:
+
+  zod@3.22.4:
+    resolution: {integrity: sha512-x}
+"""
+YARN = """\
+# yarn lockfile v1
+
+"@corp/ui@^1", "@corp/ui@^1.0.0":
+  version "1.0.0"
+  resolved "https://index.example/ui.tgz"
+
+zod@*:
+  version "4.0.1"
+  dependencies:
+    version "9"
+
+zod@^3:
+  version "3.22.4"
+"""
+BERRY = """\
+__metadata:
+  version: 8
+
+"@corp/ui@npm:^1":
+  version: 1.0.0
+  resolution: "@corp/ui@npm:1.0.0"
+
+"zod@npm:*":
+  version: 4.0.1
+
+"zod@npm:^3":
+  version: 3.22.4
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "inner"),
+    [
+        ("package-lock.json", json.dumps(NPM), ("@corp/ui@1.0.0", "zod@4.0.1")),
+        ("pnpm-lock.yaml", PNPM, ("@corp/ui@1.0.0", "zod@4.0.1")),
+        ("pnpm-lock.yaml", PNPM.replace("\n", "\r\n"), ("@corp/ui@1.0.0", "zod@4.0.1")),
+        ("yarn.lock", YARN, ("@corp/ui@1.0.0", "zod@4.0.1")),
+        ("yarn.lock", BERRY, ("@corp/ui@1.0.0", "zod@4.0.1")),
+    ],
+)
+def test_versions_that_a_project_of_javascript_has_locked(
+    tmp_path: Path, name: str, text: str, inner: tuple[str, ...]
+) -> None:
+    needs = {"@corp/ui": "^1", "far": "^1", "near": "*", "odd": "*"}
+    make(
+        tmp_path,
+        {
+            "package.json": json.dumps({"name": "shop", "dependencies": {"zod": "^3"}}),
+            name: text,
+            "a.js": "",
+            "inner/package.json": json.dumps({"name": "inner", "dependencies": {**needs, "zod": "*"}}),
+            "inner/b.ts": "",
+        },
+    )
+    assert gather(tmp_path, "a.js").locked == ("zod@3.22.4",)
+    assert gather(tmp_path, "inner/b.ts").locked == inner
+    make(tmp_path, {name: "{"})
+    assert gather(tmp_path, "a.js").locked == ()

@@ -61,7 +61,7 @@ class Task:
     test_dependencies: tuple[str, ...] = ()
     """Requirement lines that it declares for its tests and its development, which a job can do without."""
     locked: tuple[str, ...] = ()
-    """Versions, `name==version`, that the workspace has locked; taken where they fit."""
+    """Versions, `name==version` or `name@version`, that the workspace has locked; taken where they fit."""
     test_options: tuple[str, ...] = ()
     """`name=value` of what it sets for its test runner and the tests do not run without."""
     complaints: tuple[Complaint, ...] = ()

@@ -68,7 +68,8 @@ class Index(Protocol[L]):
     ) -> L | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
 
-        Versions that are `preferred`, as `name==version`, are taken where they fit, of whatever is needed.
+        Versions that are `preferred`, as the packages of a lock are written, are taken where they fit, by indexes whose
+        lines are no exact versions already.
 
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.

@@ -134,7 +134,7 @@ class Sandbox(Protocol):
         """Resolve and fetch packages outside the sandbox, cached by content; nothing of them is run.
 
         `trusted` are names that the user chose: their age and their likeness to others are no matter. Versions that are
-        `preferred`, as `name==version`, are taken where they fit, of whatever is needed; of PyPI's packages so far.
+        `preferred`, in the form of `DependencySet.locked`, are taken where they fit, where the index can do so.
 
         Raises:
             SandboxUnavailable: the index or the engine cannot be reached, the disk is full.

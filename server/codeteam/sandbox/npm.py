@@ -78,6 +78,19 @@ class NpmLock:
         )
 
 
+def _oldest_form(preferred: Sequence[str]) -> str:
+    """Versions as a `package-lock.json` of npm 6: npm looks up all the rest, and exchanges what does not fit."""
+    versions = (line.rpartition("@") for line in preferred)
+    return json.dumps({"lockfileVersion": 1, "dependencies": {name: {"version": at} for name, _, at in versions}})
+
+
+def _are_there(preferred: Sequence[str], lock: str) -> bool:
+    """Whether each of them that is in the lock has its hash: of a version that it cannot find npm writes none."""
+    packages = json.loads(lock).get("packages", {})
+    entries = (packages.get(f"node_modules/{line.rpartition('@')[0]}") for line in preferred)
+    return all("integrity" in entry for entry in entries if entry)
+
+
 def check(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[DependencyProblem, ...]]:
     """Requirement lines as `name@range`, sorted, and what is wrong with the others."""
     good: dict[str, str] = {}
@@ -136,13 +149,15 @@ class Npm:
     ) -> NpmLock | tuple[DependencyProblem, ...]:
         """Exact versions for requirement lines that passed `check`; packages of trusted names may be of any age.
 
+        Versions of theirs that are `preferred`, as `name@version`, are taken where they fit.
+
         Raises:
             SandboxUnavailable: the index cannot be reached and no earlier answer is known, or the disk is full.
         """
-        del preferred  # names of another index
         wanted = dict(line.rsplit("@", 1) for line in requirements)
         manifest = json.dumps({"private": True, "dependencies": wanted})
-        found = await self._locked(manifest, requirements, target, self._before)
+        chosen = tuple(line for line in preferred if line.rpartition("@")[0] in wanted)
+        found = await self._locked(manifest, requirements, target, self._before, chosen)
         if isinstance(found, NpmLock) or not self._before:
             return found
         # Whether it is the age: then there is an answer without the gate.
@@ -153,9 +168,14 @@ class Npm:
         return tuple(DependencyProblem(line, TOO_YOUNG, "young") for line in young) or plain
 
     async def _locked(
-        self, manifest: str, requirements: tuple[str, ...], target: Target, before: str
+        self,
+        manifest: str,
+        requirements: tuple[str, ...],
+        target: Target,
+        before: str,
+        preferred: tuple[str, ...] = (),
     ) -> NpmLock | tuple[DependencyProblem, ...]:
-        question = "\0".join(("npm", manifest, target.platform, before))
+        question = "\0".join(("npm", manifest, target.platform, before, *preferred))
         known = self._cache / "locks" / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.json"
         fresh = known.is_file() and time.time() - known.stat().st_mtime < FRESH
         if fresh:
@@ -163,13 +183,19 @@ class Npm:
         gate = (f"--before={before}",) if before else ()
         with scratch("npm") as place:
             (place / "package.json").write_text(manifest, "utf-8")
+            if preferred:
+                (place / "package-lock.json").write_text(_oldest_form(preferred), "utf-8")
             asked = ("install", "--package-lock-only", "--omit-lockfile-registry-resolved", *gate)
             code, said = await self._npm(place, *asked, *_platform(target))
             if code == 0:
                 text = (place / "package-lock.json").read_text("utf-8")
+                if preferred and not _are_there(preferred, text):  # the index has no such version, or it is too young
+                    return await self._locked(manifest, requirements, target, before)
                 known.parent.mkdir(parents=True, exist_ok=True)
                 known.write_text(text, "utf-8")
                 return NpmLock.of(manifest, text, target)
+        if preferred:
+            return await self._locked(manifest, requirements, target, before)
         if problems := problems_of(said, requirements):
             return problems
         if known.is_file():

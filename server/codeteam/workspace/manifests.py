@@ -14,6 +14,7 @@ from codeteam.workspace.folder import Folder
 from codeteam.workspace.go_packages import required_modules
 from codeteam.workspace.imports import imports_of
 from codeteam.workspace.named_files import packages_named_by
+from codeteam.workspace.node_locks import locked_for_node
 from codeteam.workspace.projects import Project, node_projects, own_node_packages, own_packages, python_projects
 from codeteam.workspace.python_locks import locked_versions
 from codeteam.workspace.requirements import dependencies, for_tests
@@ -42,7 +43,7 @@ class Declared:
     """What they declare for their tests and their development alone, as far as a job's files may lean on it. Go and
     Rust do not tell that from the rest, or cannot do without it."""
     locked: tuple[str, ...] = ()
-    """Versions that the projects have locked, `name==version`, whose lines do not say them."""
+    """Versions that the projects have locked, `name==version` or `name@version`, whose lines do not say them."""
 
 
 def declared(
@@ -97,7 +98,9 @@ def _of_npm(folder: Folder, path: str, listing: Sequence[str], files: Sequence[S
     types = {f"@types/{name.removeprefix('@').replace('/', '__')}" for name in named}
     code = _npm_lines(projects, "dependencies", own)
     tests = _npm_lines(projects, "devDependencies", own | code.keys())
-    return Declared(tuple(code.values()), tuple(line for name, line in tests.items() if name in named | types))
+    for_tests = {name: line for name, line in tests.items() if name in named | types}
+    ranges = {name: line.rpartition("@")[2] for name, line in {**code, **for_tests}.items()}
+    return Declared(tuple(code.values()), tuple(for_tests.values()), locked_for_node(folder, projects, ranges))
 
 
 def _npm_lines(projects: Sequence[Project], table: str, own: Set[str]) -> dict[str, str]:
