@@ -342,7 +342,9 @@ async def test_the_document_itself_may_be_closed_and_gone_by_then(
         await client.job_state(job, "kept")
         assert client.edits == []
         assert not (root / "a.py").exists()
-        assert "is no longer there" in (await client.asked("window/showMessageRequest"))["message"]
+        question = await client.asked("window/showMessageRequest")
+        assert "is no longer there" in question["message"]
+        assert [action["title"] for action in question["actions"]] == ["Open proposal"], "there is nothing to rerun"
 
 
 async def test_a_new_file_is_not_made_in_a_folder_that_is_read_only(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.job_news import tell_job
 from codeteam.lsp.job_title import apply_title
-from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits
+from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits, text_now
 from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
 _TRIES = 5
@@ -51,7 +51,7 @@ class Delivery:
         if not proposal.files:
             self._tell_result(job, proposal)
         elif not self._editor.features.apply_edit:
-            await self._keep(job, "this editor cannot apply edits that a server offers", RERUN)
+            await self._keep(job, "this editor cannot apply edits that a server offers")
         else:
             await self._apply(job, proposal)
 
@@ -64,7 +64,7 @@ class Delivery:
             plan = await asyncio.to_thread(plan_edits, targets)
             outside = self._outside(targets)
             if outside or plan.blocked:
-                await self._keep(job, _because((*outside, *plan.blocked)), RERUN)
+                await self._keep(job, _because((*outside, *plan.blocked)))
                 return
             if not plan.edits:
                 job.state = State.DONE
@@ -89,7 +89,7 @@ class Delivery:
                 told = True
             if await self._send(job, proposal, plan):
                 return
-        await self._keep(job, "the file keeps changing", RERUN)
+        await self._keep(job, "the file keeps changing")
 
     async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> bool:
         """Send the edit; False when it should be made anew, for the buffer has moved on."""
@@ -103,7 +103,7 @@ class Delivery:
         try:
             result = await self._editor.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)
         except JsonRpcException as error:
-            await self._keep(job, f"the editor could not apply it: {error.message}", RERUN)
+            await self._keep(job, f"the editor could not apply it: {error.message}")
             return True
         if result.applied:
             job.state = State.APPLIED
@@ -140,16 +140,22 @@ class Delivery:
         action = apply_title(job.request.title)
         self._tell(_kind(proposal), f"{text} It is in {path}; to apply it, choose the code action “{action}”.")
 
-    async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
+    async def _keep(self, job: EditorJob, reason: str) -> None:
         """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
+        choices = (OPEN, RERUN) if await self._is_there(job) else (OPEN,)
         job.state = State.KEPT
         tell_job(self._editor, job, job.times[-1])
         text = f"Codeteam changed nothing ({job.request.title}): {reason[:_LONGEST]}. The proposal is kept"
-        answer = await self._editor.choose(types.MessageType.Warning, f"{text}.", OPEN, *choices)
+        answer = await self._editor.choose(types.MessageType.Warning, f"{text}.", *choices)
         if answer is None and job.proposal is not None:
             path = await self._written(job, job.proposal)
             self._tell(types.MessageType.Warning, f"{text}: it is in {path}.")
         await self._set_aside(job, answer)
+
+    async def _is_there(self, job: EditorJob) -> bool:
+        """Whether the job's document can be worked on again; it may have been renamed or deleted meanwhile."""
+        is_open = self._editor.documents.get(job.uri) is not None
+        return is_open or await asyncio.to_thread(text_now, job.uri, job.place) is not None
 
     def _tell(self, kind: types.MessageType, text: str) -> None:
         """Say what an editor that shows no questions may show a line of; its log has all."""
