@@ -38,7 +38,7 @@ export async function applyEdit(
   try {
     const question = `${withEvidence(title, params.edit)}. Apply it?`;
     const answer = await questions.ask({ text: question, type: MessageType.Info, answers: [APPLY, DISCARD], view });
-    if (answer === undefined) void offerAgain(NOTHING_APPLIED);
+    if (answer === undefined) void offerAgain(NOTHING_APPLIED, params.edit);
     if (answer !== APPLY) return { applied: false, failureReason: answer === DISCARD ? 'discarded' : 'its view was closed' };
   } finally {
     await view.close();
@@ -63,19 +63,24 @@ async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): 
   const result = await next(params);
   const byTheUser = Date.now() - opened > NOBODY_READS_SO_FAST_MS;
   if (!(result instanceof ResponseError) && !result.applied && byTheUser)
-    void offerAgain(`${NOTHING_APPLIED} In the preview, tick what you want before you choose Apply.`);
+    void offerAgain(`${NOTHING_APPLIED} In the preview, tick what you want before you choose Apply.`, params.edit);
   return result;
 }
 
-async function offerAgain(text: string): Promise<void> {
-  if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN) await vscode.commands.executeCommand('codeteam.apply');
+async function offerAgain(text: string, edit: WorkspaceEdit): Promise<void> {
+  if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN)
+    await vscode.commands.executeCommand('codeteam.apply', { jobId: jobOf(edit) });
 }
 
 /** Said with a way to all of it: without a button VS Code shows a line of a message. */
 async function tell(text: string, edit: WorkspaceEdit): Promise<void> {
-  const [jobId] = Object.keys(edit.changeAnnotations ?? {});
   if ((await vscode.window.showInformationMessage(text, OPEN_REPORT)) === OPEN_REPORT)
-    await vscode.commands.executeCommand('codeteam.openReport', { jobId });
+    await vscode.commands.executeCommand('codeteam.openReport', { jobId: jobOf(edit) });
+}
+
+/** The job that proposes an edit: its annotation is named for it. */
+function jobOf(edit: WorkspaceEdit): string | undefined {
+  return Object.keys(edit.changeAnnotations ?? {})[0];
 }
 
 /** VS Code shows the description of an edit nowhere: it is said beside its name. */

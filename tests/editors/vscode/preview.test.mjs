@@ -32,6 +32,12 @@ function inTitle(name) {
   return bench.page.locator('.editor-actions').getByRole('button', { name });
 }
 
+/** Answers the question about the changes that are shown. */
+async function answer(name) {
+  await bench.command('Codeteam: Show Question');
+  await (await bench.notification('Apply it?')).getByRole('button', { name, exact: true }).click();
+}
+
 const written = (text) => bench.until(() => bench.read('slug.py') !== text && bench.has(TESTS), 'edit on the disk');
 const unchanged = (text) => {
   assert.equal(bench.read('slug.py'), text);
@@ -110,4 +116,22 @@ testIn(() => bench, 'a view of all changes has the answers in its title, and is 
   await inTitle('Apply the Changes Shown').click();
   await written(text);
   await view.waitFor({ state: 'detached' });
+});
+
+testIn(() => bench, 'Show Again shows the proposal that it was said of, though another is kept', async () => {
+  await implement('multi-diff');
+  await bench.notification('Apply it?');
+  await answer('Discard');
+  const view = bench.page.locator('.tab', { hasText: 'apply it?' });
+  await view.waitFor({ state: 'detached' });
+  await bench.page.locator('.tab', { hasText: 'slug.py' }).first().click();
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  await bench.notification('Apply it?');
+  await view.click({ button: 'middle' });
+  const kept = await bench.notification('nothing was applied, and the proposal is kept');
+  await kept.getByRole('button', { name: 'Show Again' }).click();
+  await bench.notification('Apply it?');
+  await view.waitFor();
+  assert.equal(await bench.page.locator('.quick-input-widget').isVisible(), false, 'nobody is asked which one');
 });
