@@ -23,8 +23,11 @@ from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
 _TRIES = 5
 """Times an edit is made anew because the buffer moved on while it was made or sent."""
+_LATE_TRIES = 2
+"""Times that an edit is sent and refused late, without a reason, for a text that has changed since: it may be a user's
+Apply, so the edit is made anew; it may be a discard, so that is done once."""
 _NOBODY_READS_SO_FAST = 1.0
-"""Seconds: a refusal within them came from the editor, a later one from its user."""
+"""Seconds: a refusal within them came from the editor, a later one from its user, or after the user's Apply."""
 _LONGEST = 1000
 """Characters of a reason or of the evidence, so that what comes after them in a message is not cut off."""
 APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Rerun"
@@ -59,6 +62,7 @@ class Delivery:
         # what is below the quality asked for is never left to a preview, which may not say so
         confirmed = self._editor.features.confirms and proposal.status is Status.ACCEPTED
         told = confirmed and self._editor.features.job_notifications
+        late = 0
         for _ in range(_TRIES):
             targets = await asyncio.to_thread(self._targets, job, proposal)
             plan = await asyncio.to_thread(plan_edits, targets)
@@ -87,18 +91,21 @@ class Delivery:
             if not told:
                 self._editor.say(_kind(proposal), self._offer(job, proposal, plan))
                 told = True
-            if await self._send(job, proposal, plan):
+            sent = time.monotonic()
+            if await self._send(job, proposal, plan, sent):
                 return
+            late += not _so_fast(sent)
+            if late == _LATE_TRIES:
+                break
         await self._keep(job, "the file keeps changing")
 
-    async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> bool:
-        """Send the edit; False when it should be made anew, for the buffer has moved on."""
+    async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan, sent: float) -> bool:
+        """Send the edit, at the time `sent`; False when it should be made anew, for the buffer has moved on."""
         if self._moved(plan):
             return False
         label = f"Codeteam: {job.request.title}"
         described, features = _evidence(proposal, plan), self._editor.features
         edit = workspace_edit(plan.edits, features, job=job.id, label=label, description=described)
-        sent = time.monotonic()
         params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
         try:
             result = await self._editor.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)
@@ -107,8 +114,8 @@ class Delivery:
             return True
         if result.applied:
             job.state = State.APPLIED
-        elif self._moved(plan) and time.monotonic() - sent < _NOBODY_READS_SO_FAST:
-            return False
+        elif self._moved(plan) and (_so_fast(sent) or not result.failure_reason):
+            return False  # late, it may be the Apply of a user who typed while the preview stood
         else:
             job.state = State.KEPT
             reason = f" ({result.failure_reason})" if result.failure_reason else ""
@@ -220,6 +227,11 @@ class Delivery:
         for uri, findings in by_uri.items():
             document = self._editor.documents.get(uri)
             self._board.show(document.uri if document else uri, job.id, findings, job.place.folder)
+
+
+def _so_fast(sent: float) -> bool:
+    """Whether an answer comes before anybody can have read what was sent at that moment."""
+    return time.monotonic() - sent < _NOBODY_READS_SO_FAST
 
 
 def _because(blocked: tuple[Blocked, ...]) -> str:
