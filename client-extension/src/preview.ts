@@ -13,11 +13,13 @@ import { type Change, showChanges } from './changes';
 import { APPLY, DISCARD, type Questions } from './questions';
 import { preview } from './settings';
 
-type Next = (params: ApplyWorkspaceEditParams) => Promise<ApplyWorkspaceEditResult | ResponseError<void>>;
+type Result = ApplyWorkspaceEditResult | ResponseError<void>;
+type Next = (params: ApplyWorkspaceEditParams) => Promise<Result>;
 
 const OPEN_REPORT = 'Open Report';
 const SHOW_AGAIN = 'Show Again';
 const NOTHING_APPLIED = 'Codeteam: nothing was applied, and the proposal is kept.';
+const CHANGED_SINCE = 'Codeteam: nothing was applied yet, for a file has changed since the proposal was shown.';
 /** A refusal within this time came from the editor, a later one from its user. */
 const NOBODY_READS_SO_FAST_MS = 1000;
 
@@ -27,7 +29,7 @@ export async function applyEdit(
   params: ApplyWorkspaceEditParams,
   next: Next,
   questions: Questions
-): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+): Promise<Result> {
   const refactoring = { ...params, edit: createsFirst(params.edit), metadata: { isRefactoring: true } };
   const way = needsConfirmation(params.edit) ? preview() : 'direct';
   const confirmed = { ...refactoring, edit: withoutConfirmation(refactoring.edit) };
@@ -38,44 +40,72 @@ export async function applyEdit(
   try {
     const question = `${withEvidence(title, params.edit)}. Apply it?`;
     const answer = await questions.ask({ text: question, type: MessageType.Info, answers: [APPLY, DISCARD], view });
-    if (answer === undefined) void offerAgain(NOTHING_APPLIED);
+    if (answer === undefined) void offerAgain(NOTHING_APPLIED, params.edit);
     if (answer !== APPLY) return { applied: false, failureReason: answer === DISCARD ? 'discarded' : 'its view was closed' };
   } finally {
     await view.close();
   }
-  return next(confirmed);
+  const result = await next(confirmed);
+  if (result instanceof ResponseError || result.applied) return result;
+  if (hasChanged(params.edit)) void vscode.window.showInformationMessage(CHANGED_SINCE);
+  return refused(result, params.edit);
 }
 
 /** Without a preview; what speaks for a proposal is said afterwards. */
-async function atOnce(params: ApplyWorkspaceEditParams, next: Next): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+async function atOnce(params: ApplyWorkspaceEditParams, next: Next): Promise<Result> {
   const result = await next(params);
-  if (!(result instanceof ResponseError) && result.applied && descriptionOf(params.edit)) {
-    void tell(`${withEvidence(params.label ?? 'Codeteam', params.edit)} is applied.`, params.edit);
-  }
+  if (result instanceof ResponseError || jobOf(params.edit) === undefined) return result;
+  if (!result.applied) return refused(result, params.edit);
+  if (descriptionOf(params.edit)) void tell(`${withEvidence(params.label ?? 'Codeteam', params.edit)} is applied.`, params.edit);
   return result;
 }
 
 /** VS Code's own preview. Its entries start unticked, and Apply with nothing ticked applies nothing without a word. */
-async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): Promise<ApplyWorkspaceEditResult | ResponseError<void>> {
+async function inRefactorPreview(params: ApplyWorkspaceEditParams, next: Next): Promise<Result> {
   const opened = Date.now();
   const proposal = withEvidence(params.label ?? 'Codeteam proposes a change', params.edit);
   void tell(`${proposal}: tick what you want in the preview, then choose Apply there.`, params.edit);
   const result = await next(params);
+  if (result instanceof ResponseError || result.applied) return result;
   const byTheUser = Date.now() - opened > NOBODY_READS_SO_FAST_MS;
-  if (!(result instanceof ResponseError) && !result.applied && byTheUser)
-    void offerAgain(`${NOTHING_APPLIED} In the preview, tick what you want before you choose Apply.`);
-  return result;
+  if (!byTheUser) return refused(result, params.edit);
+  void offerAgain(`${NOTHING_APPLIED} In the preview, tick what you want before you choose Apply.`, params.edit);
+  return { ...result, failureReason: result.failureReason ?? 'nothing was applied in its preview' };
 }
 
-async function offerAgain(text: string): Promise<void> {
-  if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN) await vscode.commands.executeCommand('codeteam.apply');
+/**
+ * What VS Code did not take though nobody discarded it. Without a reason, which is how the client refuses an edit for
+ * an older text, the server makes it anew and brings it again; with one it is kept.
+ */
+function refused(result: ApplyWorkspaceEditResult, edit: WorkspaceEdit): ApplyWorkspaceEditResult {
+  if (hasChanged(edit)) return result;
+  void offerAgain(`${NOTHING_APPLIED} VS Code did not take the edit.`, edit);
+  return { ...result, failureReason: result.failureReason ?? 'VS Code did not take the edit' };
+}
+
+/** Whether a document is no longer at the version that the edit was made for. */
+function hasChanged(edit: WorkspaceEdit): boolean {
+  const versions = new Map(vscode.workspace.textDocuments.map(({ uri, version }) => [uri.toString(), version]));
+  return (edit.documentChanges ?? []).some((change) => {
+    if (!('textDocument' in change) || change.textDocument.version === null) return false;
+    return versions.get(vscode.Uri.parse(change.textDocument.uri).toString()) !== change.textDocument.version;
+  });
+}
+
+async function offerAgain(text: string, edit: WorkspaceEdit): Promise<void> {
+  if ((await vscode.window.showInformationMessage(text, SHOW_AGAIN)) === SHOW_AGAIN)
+    await vscode.commands.executeCommand('codeteam.apply', { jobId: jobOf(edit) });
 }
 
 /** Said with a way to all of it: without a button VS Code shows a line of a message. */
 async function tell(text: string, edit: WorkspaceEdit): Promise<void> {
-  const [jobId] = Object.keys(edit.changeAnnotations ?? {});
   if ((await vscode.window.showInformationMessage(text, OPEN_REPORT)) === OPEN_REPORT)
-    await vscode.commands.executeCommand('codeteam.openReport', { jobId });
+    await vscode.commands.executeCommand('codeteam.openReport', { jobId: jobOf(edit) });
+}
+
+/** The job that proposes an edit: its annotation is named for it. */
+function jobOf(edit: WorkspaceEdit): string | undefined {
+  return Object.keys(edit.changeAnnotations ?? {})[0];
 }
 
 /** VS Code shows the description of an edit nowhere: it is said beside its name. */

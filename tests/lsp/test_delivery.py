@@ -237,6 +237,78 @@ async def test_typing_while_the_edit_is_on_its_way_makes_it_anew(tmp_path: Path)
         assert client.buffers[uri].text == AFTER.replace("line_29", "late = 1\nline_29")
 
 
+def thinking(client: Client, uri: str, *typed: str) -> Callable[[Any], Any]:
+    """A user who looks at each preview for longer than an editor takes, and types meanwhile, once for each of these."""
+
+    def accept(_: Any) -> Any:
+        async def think() -> bool:
+            await asyncio.sleep(1.2)
+            if len(client.edits) <= len(typed):
+                client.change(uri, (at(29, 0), typed[len(client.edits) - 1]))
+            return False
+
+        return asyncio.ensure_future(think())
+
+    return accept
+
+
+async def test_an_apply_after_typing_while_the_preview_stood_is_made_anew_however_late(tmp_path: Path) -> None:
+    """The client refuses a version that it has left behind without a reason, also when its user took a while."""
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER})) as client:
+        think = thinking(client, uri, "late = 1\n")
+        client.accept = lambda edit: think(edit) if len(client.edits) == 1 else True
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "applied")
+        assert [edit["documentChanges"][0]["textDocument"]["version"] for edit in client.edits] == [1, 2]
+        assert client.buffers[uri].text == AFTER.replace("line_29", "late = 1\nline_29")
+        (note,) = client.edits[1]["changeAnnotations"].values()
+        assert note["needsConfirmation"] is True, "nobody has seen what the merge makes of it"
+        assert "merged with your changes" in note["description"]
+
+
+async def test_a_discard_after_typing_is_asked_about_once_more_at_most(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER})) as client:
+        client.accept = thinking(client, uri, "late = 1\n")
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "kept")
+        assert len(client.edits) == 2
+        assert client.messages() == []
+        assert client.buffers[uri].text == BEFORE.replace("line_29", "late = 1\nline_29")
+
+
+async def test_who_types_in_every_preview_is_told_that_the_proposal_is_kept(tmp_path: Path) -> None:
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER})) as client:
+        client.accept = thinking(client, uri, "late = 1\n", "later = 1\n", "last = 1\n")
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "kept")
+        assert "the file keeps changing" in (await client.asked("window/showMessageRequest"))["message"]
+        assert len(client.edits) == 2
+
+
+async def test_a_late_refusal_with_a_reason_is_final(tmp_path: Path) -> None:
+    """So an editor says that its user has discarded the proposal."""
+    root, uri = workspace(tmp_path)
+    async with playing(tmp_path / "home", proposed({"a.py": AFTER})) as client:
+
+        async def discard() -> dict[str, Any]:
+            await asyncio.sleep(1.2)
+            client.change(uri, (at(29, 0), "late = 1\n"))
+            return {"applied": False, "failureReason": "discarded"}
+
+        client.accept = lambda _: asyncio.ensure_future(discard())
+        await client.initialize(root)
+        client.open(uri, BEFORE)
+        await client.job_state(await started(client, uri), "kept")
+        assert len(client.edits) == 1
+        assert client.messages() == []
+
+
 async def test_typing_while_the_question_stands_is_merged_too(tmp_path: Path) -> None:
     root, uri = workspace(tmp_path)
     async with playing(tmp_path / "home", proposed({"a.py": AFTER}), capabilities=PLAIN) as client:
@@ -342,7 +414,9 @@ async def test_the_document_itself_may_be_closed_and_gone_by_then(
         await client.job_state(job, "kept")
         assert client.edits == []
         assert not (root / "a.py").exists()
-        assert "is no longer there" in (await client.asked("window/showMessageRequest"))["message"]
+        question = await client.asked("window/showMessageRequest")
+        assert "is no longer there" in question["message"]
+        assert [action["title"] for action in question["actions"]] == ["Open proposal"], "there is nothing to rerun"
 
 
 async def test_a_new_file_is_not_made_in_a_folder_that_is_read_only(tmp_path: Path) -> None:

@@ -18,13 +18,16 @@ from codeteam.lsp.editor_job import EditorJob, State
 from codeteam.lsp.findings_board import FindingsBoard
 from codeteam.lsp.job_news import tell_job
 from codeteam.lsp.job_title import apply_title
-from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits
+from codeteam.lsp.planning import Blocked, EditPlan, Target, file_below, patch_of, plan_edits, text_now
 from codeteam.lsp.to_lsp import uri_of, workspace_edit
 
 _TRIES = 5
 """Times an edit is made anew because the buffer moved on while it was made or sent."""
+_LATE_TRIES = 2
+"""Times that an edit is sent and refused late, without a reason, for a text that has changed since: it may be a user's
+Apply, so the edit is made anew; it may be a discard, so that is done once."""
 _NOBODY_READS_SO_FAST = 1.0
-"""Seconds: a refusal within them came from the editor, a later one from its user."""
+"""Seconds: a refusal within them came from the editor, a later one from its user, or after the user's Apply."""
 _LONGEST = 1000
 """Characters of a reason or of the evidence, so that what comes after them in a message is not cut off."""
 APPLY, OPEN, DISCARD, RERUN = "Apply", "Open proposal", "Discard", "Rerun"
@@ -51,7 +54,7 @@ class Delivery:
         if not proposal.files:
             self._tell_result(job, proposal)
         elif not self._editor.features.apply_edit:
-            await self._keep(job, "this editor cannot apply edits that a server offers", RERUN)
+            await self._keep(job, "this editor cannot apply edits that a server offers")
         else:
             await self._apply(job, proposal)
 
@@ -59,12 +62,13 @@ class Delivery:
         # what is below the quality asked for is never left to a preview, which may not say so
         confirmed = self._editor.features.confirms and proposal.status is Status.ACCEPTED
         told = confirmed and self._editor.features.job_notifications
+        late = 0
         for _ in range(_TRIES):
             targets = await asyncio.to_thread(self._targets, job, proposal)
             plan = await asyncio.to_thread(plan_edits, targets)
             outside = self._outside(targets)
             if outside or plan.blocked:
-                await self._keep(job, _because((*outside, *plan.blocked)), RERUN)
+                await self._keep(job, _because((*outside, *plan.blocked)))
                 return
             if not plan.edits:
                 job.state = State.DONE
@@ -87,28 +91,31 @@ class Delivery:
             if not told:
                 self._editor.say(_kind(proposal), self._offer(job, proposal, plan))
                 told = True
-            if await self._send(job, proposal, plan):
+            sent = time.monotonic()
+            if await self._send(job, proposal, plan, sent):
                 return
-        await self._keep(job, "the file keeps changing", RERUN)
+            late += not _so_fast(sent)
+            if late == _LATE_TRIES:
+                break
+        await self._keep(job, "the file keeps changing")
 
-    async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan) -> bool:
-        """Send the edit; False when it should be made anew, for the buffer has moved on."""
+    async def _send(self, job: EditorJob, proposal: Proposal, plan: EditPlan, sent: float) -> bool:
+        """Send the edit, at the time `sent`; False when it should be made anew, for the buffer has moved on."""
         if self._moved(plan):
             return False
         label = f"Codeteam: {job.request.title}"
         described, features = _evidence(proposal, plan), self._editor.features
         edit = workspace_edit(plan.edits, features, job=job.id, label=label, description=described)
-        sent = time.monotonic()
         params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
         try:
             result = await self._editor.protocol.ask(types.WORKSPACE_APPLY_EDIT, params)
         except JsonRpcException as error:
-            await self._keep(job, f"the editor could not apply it: {error.message}", RERUN)
+            await self._keep(job, f"the editor could not apply it: {error.message}")
             return True
         if result.applied:
             job.state = State.APPLIED
-        elif self._moved(plan) and time.monotonic() - sent < _NOBODY_READS_SO_FAST:
-            return False
+        elif self._moved(plan) and (_so_fast(sent) or not result.failure_reason):
+            return False  # late, it may be the Apply of a user who typed while the preview stood
         else:
             job.state = State.KEPT
             reason = f" ({result.failure_reason})" if result.failure_reason else ""
@@ -140,16 +147,22 @@ class Delivery:
         action = apply_title(job.request.title)
         self._tell(_kind(proposal), f"{text} It is in {path}; to apply it, choose the code action “{action}”.")
 
-    async def _keep(self, job: EditorJob, reason: str, *choices: str) -> None:
+    async def _keep(self, job: EditorJob, reason: str) -> None:
         """Leave everything as it is and say why; the proposal can still be opened, applied later, or made again."""
+        choices = (OPEN, RERUN) if await self._is_there(job) else (OPEN,)
         job.state = State.KEPT
         tell_job(self._editor, job, job.times[-1])
         text = f"Codeteam changed nothing ({job.request.title}): {reason[:_LONGEST]}. The proposal is kept"
-        answer = await self._editor.choose(types.MessageType.Warning, f"{text}.", OPEN, *choices)
+        answer = await self._editor.choose(types.MessageType.Warning, f"{text}.", *choices)
         if answer is None and job.proposal is not None:
             path = await self._written(job, job.proposal)
             self._tell(types.MessageType.Warning, f"{text}: it is in {path}.")
         await self._set_aside(job, answer)
+
+    async def _is_there(self, job: EditorJob) -> bool:
+        """Whether the job's document can be worked on again; it may have been renamed or deleted meanwhile."""
+        is_open = self._editor.documents.get(job.uri) is not None
+        return is_open or await asyncio.to_thread(text_now, job.uri, job.place) is not None
 
     def _tell(self, kind: types.MessageType, text: str) -> None:
         """Say what an editor that shows no questions may show a line of; its log has all."""
@@ -214,6 +227,11 @@ class Delivery:
         for uri, findings in by_uri.items():
             document = self._editor.documents.get(uri)
             self._board.show(document.uri if document else uri, job.id, findings, job.place.folder)
+
+
+def _so_fast(sent: float) -> bool:
+    """Whether an answer comes before anybody can have read what was sent at that moment."""
+    return time.monotonic() - sent < _NOBODY_READS_SO_FAST
 
 
 def _because(blocked: tuple[Blocked, ...]) -> str:

@@ -32,6 +32,20 @@ function inTitle(name) {
   return bench.page.locator('.editor-actions').getByRole('button', { name });
 }
 
+/** Types a line above everything in the document, whose tab it brings to the front. */
+async function typeAtTop(line) {
+  await bench.page.locator('.tab', { hasText: /^slug\.py/ }).click();
+  await bench.goTo(1);
+  await bench.page.keyboard.press('Home');
+  await bench.page.keyboard.type(`${line}\n`);
+}
+
+/** Answers the question about the changes that are shown. */
+async function answer(name) {
+  await bench.command('Codeteam: Show Question');
+  await (await bench.notification('Apply it?')).getByRole('button', { name, exact: true }).click();
+}
+
 const written = (text) => bench.until(() => bench.read('slug.py') !== text && bench.has(TESTS), 'edit on the disk');
 const unchanged = (text) => {
   assert.equal(bench.read('slug.py'), text);
@@ -110,4 +124,59 @@ testIn(() => bench, 'a view of all changes has the answers in its title, and is 
   await inTitle('Apply the Changes Shown').click();
   await written(text);
   await view.waitFor({ state: 'detached' });
+});
+
+testIn(() => bench, 'Apply after typing elsewhere asks again, and takes what was typed along; Discard after typing does not', async () => {
+  await implement('multi-diff');
+  await bench.notification('Apply it?');
+  await typeAtTop('# mine');
+  await answer('Apply');
+  await bench.notification('nothing was applied yet, for a file has changed since');
+  const again = await bench.notification('merged with your changes since');
+  await bench.picture('multi-diff-again');
+  assert.ok((await again.innerText()).includes('Apply it?'));
+  await answer('Apply');
+  await bench.until(() => bench.has(TESTS), 'tests on the disk');
+  await bench.page.locator('.tab', { hasText: 'slug.py' }).first().click();
+  const text = await bench.text();
+  assert.ok(text.startsWith('# mine'), text);
+  assert.ok(!text.includes('    ...'), text);
+
+  await implement('multi-diff');
+  await bench.notification('Apply it?');
+  await typeAtTop('# mine');
+  await answer('Discard');
+  const job = await bench.job('implement slug');
+  await bench.until(async () => /kept/.test(await job.innerText()), 'kept proposal');
+  assert.equal(await bench.page.locator('.tab', { hasText: 'apply it?' }).count(), 0);
+});
+
+testIn(() => bench, 'a refactor preview that is discarded after typing is not opened anew', async () => {
+  await implement('refactor');
+  const panel = await bench.preview();
+  await bench.notification('tick what you want in the preview');
+  await typeAtTop('# mine');
+  await panel.getByRole('button', { name: 'Discard' }).click();
+  await bench.notification('nothing was applied, and the proposal is kept');
+  const job = await bench.job('implement slug');
+  await bench.until(async () => /kept/.test(await job.innerText()), 'kept proposal');
+  assert.equal(await bench.page.locator('.bulk-edit-panel .monaco-list-row').count(), 0);
+});
+
+testIn(() => bench, 'Show Again shows the proposal that it was said of, though another is kept', async () => {
+  await implement('multi-diff');
+  await bench.notification('Apply it?');
+  await answer('Discard');
+  const view = bench.page.locator('.tab', { hasText: 'apply it?' });
+  await view.waitFor({ state: 'detached' });
+  await bench.page.locator('.tab', { hasText: 'slug.py' }).first().click();
+  await bench.goTo(STUB);
+  await bench.codeAction('Codeteam: implement slug');
+  await bench.notification('Apply it?');
+  await view.click({ button: 'middle' });
+  const kept = await bench.notification('nothing was applied, and the proposal is kept');
+  await kept.getByRole('button', { name: 'Show Again' }).click();
+  await bench.notification('Apply it?');
+  await view.waitFor();
+  assert.equal(await bench.page.locator('.quick-input-widget').isVisible(), false, 'nobody is asked which one');
 });
