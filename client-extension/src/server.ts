@@ -42,6 +42,9 @@ export interface ServerParts {
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient> | undefined;
+  /** The restart that waits for its turn, and the end of all turns so far. */
+  private waiting: Promise<void> | undefined;
+  private turns: Promise<void> = Promise.resolve();
   private handlers: vscode.Disposable[] = [];
   private readonly notifications = new Notifications();
   private readonly changed = new vscode.EventEmitter<ServerState>();
@@ -66,9 +69,14 @@ export class Server implements vscode.Disposable {
     return this.client?.isRunning() ? this.client : undefined;
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.running();
+  /** Starts a server by the settings as they are now; one that is starting by older ones is waited for, and let go. */
+  restart(): Promise<void> {
+    // who asks while a restart waits asks for that one: it has not read the settings yet
+    if (this.waiting !== undefined) return this.waiting;
+    const restarted = this.turns.then(() => this.settled()).then(() => this.restartNow());
+    this.waiting = restarted;
+    this.turns = restarted.catch(() => {});
+    return restarted;
   }
 
   async stop(): Promise<void> {
@@ -86,6 +94,17 @@ export class Server implements vscode.Disposable {
   dispose(): Thenable<void> {
     this.changed.dispose();
     return this.stop();
+  }
+
+  private async restartNow(): Promise<void> {
+    this.waiting = undefined;
+    await this.stop();
+    await this.running();
+  }
+
+  /** Nothing is starting any more, whatever came of it. */
+  private async settled(): Promise<void> {
+    while (this.starting !== undefined) await this.starting.catch(() => {});
   }
 
   private async start(): Promise<LanguageClient> {
@@ -117,6 +136,8 @@ export class Server implements vscode.Disposable {
     const client = this.client;
     this.client = undefined;
     for (const handler of this.handlers.splice(0)) handler.dispose();
+    // one that is starting cannot be stopped: after a crash the library starts it by itself
+    if (client?.state === State.Starting) await client.start().catch(() => {});
     if (client?.needsStop()) await client.dispose(2000).catch((error: unknown) => this.parts.log.warn(String(error)));
   }
 

@@ -9,6 +9,7 @@ import { menu } from './menu';
 import { past } from './past';
 import { place } from './place';
 import { preview } from './preview';
+import { serving } from './serving';
 import { setUp } from './setUp';
 import { trace } from './traced';
 
@@ -31,6 +32,7 @@ export async function run(): Promise<void> {
     ...menu,
     ...place,
     ...setUp,
+    ...serving,
     ...preview,
     ...trace,
   })) {
