@@ -123,7 +123,6 @@ export class Server implements vscode.Disposable {
         vscode.workspace.onDidChangeConfiguration(() => void this.setTrace(client)),
       ];
       await client.start();
-      await this.setTrace(client);
       return client;
     } catch (error) {
       this.become({ is: 'stopped', why: error instanceof Error ? error.message : String(error) });
@@ -169,12 +168,17 @@ export class Server implements vscode.Disposable {
 
   private follow(client: LanguageClient, state: State): void {
     if (client !== this.client) return;
-    if (state === State.Running) this.become({ is: 'running' });
-    else if (state === State.Starting) this.become({ is: 'starting' });
+    if (state === State.Running) {
+      void this.setTrace(client); // also after a crash, when the library has started it again
+      this.become({ is: 'running' });
+    } else if (state === State.Starting) this.become({ is: 'starting' });
     else if (state === State.Stopped) this.become({ is: 'stopped', why: 'The language server has ended; its log says more.' });
   }
 
-  /** The language client sets the trace by its own settings at every change; ours is said after that, whoever hears of it first. */
+  /**
+   * The language client sets the trace by its own settings at every start and change; ours is said after that, whoever
+   * hears of it first.
+   */
   private async setTrace(client: LanguageClient): Promise<void> {
     await Promise.resolve();
     if (client.isRunning()) await client.setTrace(level()).catch((error: unknown) => this.parts.log.warn(String(error)));
