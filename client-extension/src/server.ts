@@ -113,6 +113,7 @@ export class Server implements vscode.Disposable {
       const python = await findPython();
       this.parts.log.info(`Python ${python.version}: ${python.path}`);
       this.worker = await WorkerEnvironment.of(this.parts.context.globalStorageUri, python, this.parts.carried, this.parts.log);
+      await this.worker.noteUse();
       await vscode.workspace.fs.createDirectory(this.parts.context.globalStorageUri);
       await this.leave();
       const client = this.make(python, this.worker);

@@ -1,15 +1,20 @@
 // The language server's process: what starts it, and what its start leaves behind.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { bundle } from '../../src/bundle';
+import { WorkerEnvironment } from '../../src/environment';
 import { findPython } from '../../src/python';
 import { languageServers } from './processes';
 import type { Tests } from './suite';
 import { until } from './until';
 
+const DAY_MS = 86_400_000;
+const LONG_AGO = new Date(Date.now() - 40 * DAY_MS);
+const STORAGE = join(dirname(process.env['CODETEAM_HOST_TESTS'] ?? ''), 'data', 'User', 'globalStorage', 'codeteam.codeteam');
 const PYTHON = process.env['CODETEAM_WORKER_PYTHON'] ?? '';
 
 async function restart(): Promise<void> {
@@ -65,5 +70,28 @@ export const serving: Tests = {
       const second = await choose('quick');
       await until('question to the second', () => existsSync(`${second}.asked`));
     });
+  },
+
+  'an environment that a server starts with is in use: it is not taken for an old one': async () => {
+    const { extensionPath } = vscode.extensions.getExtension('codeteam.codeteam') ?? assert.fail('Codeteam is not installed');
+    const carried = bundle({ asAbsolutePath: (path: string) => join(extensionPath, path) } as vscode.ExtensionContext);
+    const log = vscode.window.createOutputChannel('Codeteam tests', { log: true });
+    delete process.env['CODETEAM_WORKER_PYTHON'];
+    const { interpreter } = await WorkerEnvironment.of(vscode.Uri.file(STORAGE), await findPython(), carried, log);
+    const folder = dirname(dirname(interpreter));
+    const stamp = join(folder, 'codeteam.json');
+    try {
+      mkdirSync(dirname(interpreter), { recursive: true });
+      writeFileSync(interpreter, `#!/bin/sh\nexec ${PYTHON} "$@"\n`, { mode: 0o755 });
+      writeFileSync(stamp, '{}');
+      utimesSync(stamp, LONG_AGO, LONG_AGO);
+      await restart();
+      assert.ok(Date.now() - statSync(stamp).mtimeMs < DAY_MS, 'its stamp is of today');
+    } finally {
+      process.env['CODETEAM_WORKER_PYTHON'] = PYTHON;
+      await restart();
+      rmSync(folder, { recursive: true, force: true });
+      log.dispose();
+    }
   },
 };
