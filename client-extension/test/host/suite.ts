@@ -6,6 +6,7 @@ import { chat } from './chat';
 import { keys } from './keys';
 import { manifest } from './manifest';
 import { menu } from './menu';
+import { moving } from './moving';
 import { past } from './past';
 import { place } from './place';
 import { preview } from './preview';
@@ -31,6 +32,7 @@ export async function run(): Promise<void> {
     ...past,
     ...menu,
     ...place,
+    ...moving,
     ...setUp,
     ...serving,
     ...preview,
