@@ -15,7 +15,7 @@ import type { Readiness } from './readiness';
 import type { ReportPanels } from './reportPanel';
 import type { Secrets } from './secrets';
 import type { Server } from './server';
-import { startJobs, trusted } from './starting';
+import { startJobs, trusted, type Unsent } from './starting';
 import * as words from './words';
 
 const INTENTS: Intent[] = ['implement', 'fix', 'refactor', 'document', 'test', 'review'];
@@ -35,6 +35,7 @@ export interface CommandParts {
 
 export function registerCommands(parts: CommandParts): vscode.Disposable {
   const { server, jobs, readiness, doctor, models, secrets, reports, log } = parts;
+  const unsent: Unsent = new Map();
   const forJob = (title: string, suits: (job: Job) => boolean, act: (jobId: string) => Promise<unknown>) => async (target: unknown) => {
     const jobId = jobOf(target) ?? (await pickJob(jobs, title, suits));
     return jobId === undefined ? undefined : act(jobId);
@@ -43,7 +44,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
     act(await reportOf(await server.running(), jobId));
   const table: Record<string, (...args: unknown[]) => unknown> = {
     ...Object.fromEntries(
-      INTENTS.map((intent) => [intent, (target: unknown, all: unknown) => startJobs(intent, target, all, server, readiness)])
+      INTENTS.map((intent) => [intent, (target: unknown, all: unknown) => startJobs(intent, target, all, { server, readiness, unsent })])
     ),
     cancel: forJob('cancel', isActive, (jobId) => server.command('codeteam.cancel', { jobId })),
     apply: forJob(

@@ -63,14 +63,17 @@ export class WorkerEnvironment {
     return this.ready && existsSync(join(this.folder, 'embedded.stamp'));
   }
 
+  /** Whoever makes another environment clears away those that nobody has used for long: this one is in use. */
+  async noteUse(): Promise<void> {
+    if (this.given || !this.ready) return;
+    const now = new Date();
+    await utimes(join(this.folder, STAMP), now, now).catch((error: unknown) => this.log.warn(String(error)));
+  }
+
   /** Makes it; rejects with SetUpFailed, or with CancellationError when the user cancels. */
   async make(progress: Progress, token: vscode.CancellationToken): Promise<void> {
     if (this.given) throw new SetUpFailed(`CODETEAM_WORKER_PYTHON names ${this.given}, which is not there.`);
-    if (this.ready) {
-      const now = new Date();
-      await utimes(join(this.folder, STAMP), now, now);
-      return;
-    }
+    if (this.ready) return this.noteUse();
     await mkdir(this.root, { recursive: true });
     // made beside its place and moved there at the end: two windows may do it at once, and one may be killed
     const workshop = join(this.root, `${randomUUID()}.part`);

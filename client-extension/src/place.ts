@@ -60,8 +60,8 @@ export async function openForRerun({ uri, title }: Pick<PastJob, 'uri' | 'title'
 
 /** The problems that touch the range, or its line where nothing is selected. */
 export function problemsAt({ uri, range }: JobArgument): JobArgument['diagnostics'] {
-  const { start, end } = range;
-  const place = new vscode.Range(start.line, start.character, end.line, end.character);
+  const { start } = range;
+  const place = rangeOf(range);
   return vscode.languages
     .getDiagnostics(vscode.Uri.parse(uri))
     .filter((problem) =>
@@ -115,11 +115,15 @@ function argumentOf({ uri, version }: vscode.TextDocument, range: vscode.Range):
   return { uri: uri.toString(), version, range: plain(range) };
 }
 
-function wholeOf(document: vscode.TextDocument): vscode.Range {
+export function wholeOf(document: vscode.TextDocument): vscode.Range {
   return document.validateRange(new vscode.Range(0, 0, document.lineCount, 0));
 }
 
-function plain({ start, end }: vscode.Range): JobArgument['range'] {
+export function rangeOf({ start, end }: JobArgument['range']): vscode.Range {
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
+
+export function plain({ start, end }: vscode.Range): JobArgument['range'] {
   return { start: { line: start.line, character: start.character }, end: { line: end.line, character: end.character } };
 }
 

@@ -55,7 +55,8 @@ export class Readiness {
     await this.server.running();
     const worker = this.server.worker;
     if (!worker) return false;
-    if (!worker.ready && !(await this.makeEnvironment(worker))) return false;
+    if (worker.ready) await worker.noteUse();
+    else if (!(await this.makeEnvironment(worker))) return false;
     const looking = { location: vscode.ProgressLocation.Window, title: 'Codeteam: checking this machine' };
     const checks = await vscode.window.withProgress(looking, () => this.doctor.current());
     const engine = checks.find((check) => check.kind === 'model_engine');

@@ -42,6 +42,9 @@ export interface ServerParts {
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient> | undefined;
+  /** The restart that waits for its turn, and the end of all turns so far. */
+  private waiting: Promise<void> | undefined;
+  private turns: Promise<void> = Promise.resolve();
   private handlers: vscode.Disposable[] = [];
   private readonly notifications = new Notifications();
   private readonly changed = new vscode.EventEmitter<ServerState>();
@@ -66,9 +69,14 @@ export class Server implements vscode.Disposable {
     return this.client?.isRunning() ? this.client : undefined;
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.running();
+  /** Starts a server by the settings as they are now; one that is starting by older ones is waited for, and let go. */
+  restart(): Promise<void> {
+    // who asks while a restart waits asks for that one: it has not read the settings yet
+    if (this.waiting !== undefined) return this.waiting;
+    const restarted = this.turns.then(() => this.settled()).then(() => this.restartNow());
+    this.waiting = restarted;
+    this.turns = restarted.catch(() => {});
+    return restarted;
   }
 
   async stop(): Promise<void> {
@@ -88,12 +96,24 @@ export class Server implements vscode.Disposable {
     return this.stop();
   }
 
+  private async restartNow(): Promise<void> {
+    this.waiting = undefined;
+    await this.stop();
+    await this.running();
+  }
+
+  /** Nothing is starting any more, whatever came of it. */
+  private async settled(): Promise<void> {
+    while (this.starting !== undefined) await this.starting.catch(() => {});
+  }
+
   private async start(): Promise<LanguageClient> {
     this.become({ is: 'starting' });
     try {
       const python = await findPython();
       this.parts.log.info(`Python ${python.version}: ${python.path}`);
       this.worker = await WorkerEnvironment.of(this.parts.context.globalStorageUri, python, this.parts.carried, this.parts.log);
+      await this.worker.noteUse();
       await vscode.workspace.fs.createDirectory(this.parts.context.globalStorageUri);
       await this.leave();
       const client = this.make(python, this.worker);
@@ -104,7 +124,6 @@ export class Server implements vscode.Disposable {
         vscode.workspace.onDidChangeConfiguration(() => void this.setTrace(client)),
       ];
       await client.start();
-      await this.setTrace(client);
       return client;
     } catch (error) {
       this.become({ is: 'stopped', why: error instanceof Error ? error.message : String(error) });
@@ -117,6 +136,8 @@ export class Server implements vscode.Disposable {
     const client = this.client;
     this.client = undefined;
     for (const handler of this.handlers.splice(0)) handler.dispose();
+    // one that is starting cannot be stopped: after a crash the library starts it by itself
+    if (client?.state === State.Starting) await client.start().catch(() => {});
     if (client?.needsStop()) await client.dispose(2000).catch((error: unknown) => this.parts.log.warn(String(error)));
   }
 
@@ -148,12 +169,17 @@ export class Server implements vscode.Disposable {
 
   private follow(client: LanguageClient, state: State): void {
     if (client !== this.client) return;
-    if (state === State.Running) this.become({ is: 'running' });
-    else if (state === State.Starting) this.become({ is: 'starting' });
+    if (state === State.Running) {
+      void this.setTrace(client); // also after a crash, when the library has started it again
+      this.become({ is: 'running' });
+    } else if (state === State.Starting) this.become({ is: 'starting' });
     else if (state === State.Stopped) this.become({ is: 'stopped', why: 'The language server has ended; its log says more.' });
   }
 
-  /** The language client sets the trace by its own settings at every change; ours is said after that, whoever hears of it first. */
+  /**
+   * The language client sets the trace by its own settings at every start and change; ours is said after that, whoever
+   * hears of it first.
+   */
   private async setTrace(client: LanguageClient): Promise<void> {
     await Promise.resolve();
     if (client.isRunning()) await client.setTrace(level()).catch((error: unknown) => this.parts.log.warn(String(error)));

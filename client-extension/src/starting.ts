@@ -1,6 +1,7 @@
 // Starting a job: what is meant, what is wanted, and whether it can run; then one command to the server.
 
 import * as vscode from 'vscode';
+import { MovingPlace, type Said } from './moving';
 import { isArgument, isEmpty, isOurs, type JobArgument, Nowhere, placeOf, problemsAt } from './place';
 import type { Intent } from './protocol';
 import type { Readiness } from './readiness';
@@ -17,6 +18,39 @@ const WORDS: Record<Intent, string> = {
   test: 'Write tests for',
   review: 'Review',
 };
+
+interface Question {
+  title: string;
+  prompt: string;
+  isNeeded: boolean;
+}
+
+const FIX: Question = {
+  title: 'Fix: what is wrong?',
+  prompt: 'For example: the second page repeats the first item',
+  isNeeded: true,
+};
+const REFACTOR: Question = {
+  title: 'Refactor: how?',
+  prompt: 'For example: split it into smaller functions. Leave it empty for the team to decide',
+  isNeeded: false,
+};
+const IMPLEMENT: Question = {
+  title: 'Implement: what?',
+  prompt: 'What shall be written? Leave it empty for what stands at the cursor',
+  isNeeded: false,
+};
+
+/** What the user wrote for a job that has not come to be, by `key`: it is offered where they are asked again. */
+export type Unsent = Map<string, string>;
+
+/** What starting a job needs. */
+interface Parts {
+  server: Server;
+  readiness: Readiness;
+  unsent: Unsent;
+}
+
 export const UNTRUSTED = 'This workspace is not trusted: Codeteam runs what it writes, and starts nothing here until you trust it.';
 
 /** Tells the user that nothing runs here, and why; true where the workspace is trusted. */
@@ -34,21 +68,15 @@ export async function trusted(): Promise<boolean> {
  * `target` is the lightbulb's argument, a file of the explorer, or nothing for the active editor; `all` are the files
  * that are selected in the explorer. Of several each is a job of its own, once the user has said so.
  */
-export async function startJobs(
-  intent: Intent,
-  target: unknown,
-  all: unknown,
-  server: Server,
-  readiness: Readiness
-): Promise<string | undefined> {
+export async function startJobs(intent: Intent, target: unknown, all: unknown, parts: Parts): Promise<string | undefined> {
   if (!(await trusted())) return undefined;
   const files = target instanceof vscode.Uri && Array.isArray(all) && all.length > 1 ? await filesOf(all, intent) : [];
-  if (files.length < 2) return startJob(intent, files[0] ?? target, server, readiness);
+  if (files.length < 2) return startJob(intent, files[0] ?? target, parts);
   const start = `Start ${files.length} Jobs`;
   const detail = `${files.map((file) => vscode.workspace.asRelativePath(file)).join('\n')}\n\nEach is a job of its own; they run as codeteam.jobs allows.`;
   const answer = await vscode.window.showWarningMessage(`${WORDS[intent]} ${files.length} files?`, { modal: true, detail }, start);
   let last: string | undefined;
-  if (answer === start) for (const file of files) last = (await startJob(intent, file, server, readiness, { stays: true })) ?? last;
+  if (answer === start) for (const file of files) last = (await startJob(intent, file, parts, { stays: true })) ?? last;
   return last;
 }
 
@@ -64,41 +92,53 @@ async function filesOf(selected: readonly unknown[], intent: Intent): Promise<vs
 async function startJob(
   intent: Intent,
   target: unknown,
-  server: Server,
-  readiness: Readiness,
+  { server, readiness, unsent }: Parts,
   { stays = false } = {}
 ): Promise<string | undefined> {
   const offered = isArgument(target);
   const place = offered ? target : await placeOf(target, stays);
-  const argument = await completed(intent, place, offered);
-  if (!argument || !(await readiness.prepare())) return undefined;
-  const { jobId } = await server.command(`codeteam.${intent}`, argument);
-  return jobId;
+  // the box may stand for long, and set-up takes minutes: the user types on, and what saves by itself formats the file
+  const moving = new MovingPlace(place);
+  try {
+    const said = await wanted(intent, place, offered, unsent);
+    if (!said) return undefined;
+    moving.add(said);
+    if (!(await readiness.prepare())) return undefined;
+    const { jobId } = await server.command(`codeteam.${intent}`, moving.now());
+    unsent.delete(key(intent, place));
+    return jobId;
+  } finally {
+    moving.dispose();
+  }
 }
 
-/** The argument with what the user has to say; undefined when the box was left. */
-async function completed(intent: Intent, place: JobArgument, offered: boolean): Promise<JobArgument | undefined> {
+function key(intent: Intent, { uri }: JobArgument): string {
+  return `${intent} ${uri}`;
+}
+
+/** What the argument lacks of what the user has to say; undefined when the box was left. */
+async function wanted(intent: Intent, place: JobArgument, offered: boolean, unsent: Unsent): Promise<Said | undefined> {
   if (intent === 'fix' && !offered) {
     const diagnostics = problemsAt(place);
-    if (diagnostics?.length) return { ...place, diagnostics };
-    return asked(place, 'Fix: what is wrong?', 'For example: the second page repeats the first item', true);
+    if (diagnostics?.length) return { diagnostics };
+    return asked(FIX, key(intent, place), unsent);
   }
-  if (intent === 'refactor' && !place.instruction) {
-    return asked(place, 'Refactor: how?', 'For example: split it into smaller functions. Leave it empty for the team to decide', false);
-  }
-  if (intent === 'implement' && !offered && isEmpty(place)) {
-    return asked(place, 'Implement: what?', 'What shall be written? Leave it empty for what stands at the cursor', false);
-  }
-  return place;
+  if (intent === 'refactor' && !place.instruction) return asked(REFACTOR, key(intent, place), unsent);
+  if (intent === 'implement' && !offered && isEmpty(place)) return asked(IMPLEMENT, key(intent, place), unsent);
+  return {};
 }
 
-async function asked(place: JobArgument, title: string, prompt: string, needed: boolean): Promise<JobArgument | undefined> {
-  const instruction = await vscode.window.showInputBox({
+async function asked({ title, prompt, isNeeded }: Question, place: string, unsent: Unsent): Promise<Said | undefined> {
+  const answer = await vscode.window.showInputBox({
     title: `Codeteam: ${title}`,
     prompt,
+    value: unsent.get(place) ?? '',
     ignoreFocusOut: true,
-    ...(needed && { validateInput: (value: string) => (value.trim() ? undefined : 'A sentence is needed.') }),
+    ...(isNeeded && { validateInput: (value: string) => (value.trim() ? undefined : 'A sentence is needed.') }),
   });
-  if (instruction === undefined) return undefined;
-  return instruction.trim() ? { ...place, instruction: instruction.trim() } : place;
+  if (answer === undefined) return undefined;
+  const instruction = answer.trim();
+  if (instruction) unsent.set(place, instruction);
+  else unsent.delete(place);
+  return instruction ? { instruction } : {};
 }

@@ -6,9 +6,11 @@ import { chat } from './chat';
 import { keys } from './keys';
 import { manifest } from './manifest';
 import { menu } from './menu';
+import { moving } from './moving';
 import { past } from './past';
 import { place } from './place';
 import { preview } from './preview';
+import { serving } from './serving';
 import { setUp } from './setUp';
 import { trace } from './traced';
 
@@ -30,7 +32,9 @@ export async function run(): Promise<void> {
     ...past,
     ...menu,
     ...place,
+    ...moving,
     ...setUp,
+    ...serving,
     ...preview,
     ...trace,
   })) {

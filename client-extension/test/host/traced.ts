@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
+import { languageServers } from './processes';
 import type { Tests } from './suite';
 import { until } from './until';
 
@@ -40,5 +41,23 @@ export const trace: Tests = {
     await ask();
     await sleep(QUIET_MS);
     assert.equal(traced(), before);
+  },
+
+  'it is traced on after the server has ended and was started again': async () => {
+    const settings = vscode.workspace.getConfiguration('codeteam');
+    try {
+      await settings.update('trace', 'messages', vscode.ConfigurationTarget.Global);
+      const killed = languageServers();
+      assert.equal(killed.length, 1);
+      for (const pid of killed) process.kill(pid, 'SIGKILL');
+      await until('next server', () => languageServers().some((pid) => !killed.includes(pid)));
+      const before = traced().length;
+      await until('trace of what it is asked', () => {
+        void ask();
+        return traced().slice(before).includes('textDocument/codeAction');
+      });
+    } finally {
+      await settings.update('trace', undefined, vscode.ConfigurationTarget.Global);
+    }
   },
 };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { testIn, Workbench } from './workbench.mjs';
+import { PYTHON, testIn, Workbench } from './workbench.mjs';
 
 let bench;
 
@@ -58,6 +58,44 @@ testIn(() => bench, 'of several files of the explorer each is a job, once the us
   const jobs = bench.jobs();
   assert.deepEqual(jobs.map(({ intent }) => intent), ['review', 'review']);
   assert.deepEqual(jobs.map(({ document }) => document.split('/').at(-1)).sort(), ['cart.py', 'slug.py']);
+});
+
+testIn(() => bench, 'a sentence that no job came of is offered when the user is asked again', async () => {
+  await bench.show('slug.py');
+  await bench.goTo(6);
+  const box = bench.page.locator('.quick-input-widget', { hasText: 'Refactor: how?' });
+  const input = box.locator('input.input');
+  await bench.command('Codeteam: Refactor…');
+  await input.fill('Use a regular expression');
+  bench.configure({ 'codeteam.pythonPath': '/nonexistent/python' });
+  await bench.until(() => bench.languageServers().length === 0, 'end of the server');
+  await input.press('Enter');
+  await bench.notification('no Python that runs');
+  assert.equal(bench.jobs().filter(({ intent }) => intent === 'refactor').length, 0);
+
+  bench.configure({ 'codeteam.pythonPath': PYTHON });
+  await bench.until(() => bench.languageServers().length === 1, 'server');
+  await bench.show('slug.py');
+  await bench.goTo(6);
+  await bench.command('Codeteam: Refactor…');
+  await input.waitFor();
+  assert.equal(await input.inputValue(), 'Use a regular expression');
+  // what is typed while the box stands moves the place
+  await bench.page.locator('.editor-group-container.active .monaco-editor .view-lines').first().click();
+  await bench.page.keyboard.press('Control+Home');
+  await bench.page.keyboard.type('# Typed meanwhile.\n');
+  await input.press('Enter');
+  await bench.until(() => bench.jobs().some(({ intent }) => intent === 'refactor'), 'job');
+  assert.match(bench.jobs().find(({ intent }) => intent === 'refactor').title, /slug/);
+  assert.match(await bench.text(), /^# Typed meanwhile\./);
+  await bench.command('File: Revert File');
+
+  await bench.show('slug.py');
+  await bench.goTo(6);
+  await bench.command('Codeteam: Refactor…');
+  await input.waitFor();
+  assert.equal(await input.inputValue(), '', 'the job has it');
+  await input.press('Escape');
 });
 
 testIn(() => bench, 'commands about the machine say what they find, also when all is well', async () => {
