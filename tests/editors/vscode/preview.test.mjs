@@ -38,6 +38,7 @@ async function typeAtTop(line) {
   await bench.goTo(1);
   await bench.page.keyboard.press('Home');
   await bench.page.keyboard.type(`${line}\n`);
+  await bench.page.waitForTimeout(1500); // a refusal within a second of the proposal is taken for the editor's own
 }
 
 /** Answers the question about the changes that are shown. */
