@@ -96,6 +96,21 @@ testIn(() => bench, 'what is typed elsewhere while the team works stays', async 
   await bench.until(async () => (await bench.text()).trimEnd() === wanted, 'both changes in the buffer');
 });
 
+testIn(() => bench, 'a job that runs elsewhere is known as that, and how it ended is seen without asking', async () => {
+  bench.record('slug', { delay: MEANWHILE });
+  await bench.again('slug.py');
+  const ended = bench.elsewhere('run', '--file', 'slug.py:4-6', '--workspace', bench.shop, '--model', `script/${bench.replies}`);
+  await bench.until(() => bench.jobs()[0]?.state === 'running', 'job of the command line in the history');
+  await bench.command('Codeteam: Refresh Jobs');
+  const job = await bench.job('running elsewhere');
+  await bench.picture('elsewhere');
+  const bar = bench.page.locator('.composite-bar .action-item', { has: bench.page.locator('[aria-label*="Codeteam"]') });
+  assert.equal(await bar.locator('.badge-content:visible').count(), 0, 'it is not counted as one of this window');
+  await ended;
+  await bench.until(async () => (await job.count()) === 0, 'end of the job in the view');
+  assert.match(await (await bench.job('Lower-case words')).innerText(), /accepted/);
+});
+
 testIn(() => bench, 'a buffer that was changed in the same place is left alone, and the proposal is kept', async () => {
   bench.record('slug', { delay: MEANWHILE });
   await bench.again('slug.py');
@@ -111,21 +126,6 @@ testIn(() => bench, 'a buffer that was changed in the same place is left alone, 
   await told.getByRole('button', { name: 'Open proposal' }).click();
   await bench.page.locator('.tab.active', { hasText: /patch|slug/ }).waitFor();
   await bench.picture('proposal');
-});
-
-testIn(() => bench, 'a job that runs elsewhere is known as that, and how it ended is seen without asking', async () => {
-  bench.record('slug', { delay: MEANWHILE });
-  await bench.again('slug.py');
-  const ended = bench.elsewhere('run', '--file', 'slug.py:4-6', '--workspace', bench.shop, '--model', `script/${bench.replies}`);
-  await bench.until(() => bench.jobs()[0]?.state === 'running', 'job of the command line in the history');
-  await bench.command('Codeteam: Refresh Jobs');
-  const job = await bench.job('running elsewhere');
-  await bench.picture('elsewhere');
-  const bar = bench.page.locator('.composite-bar .action-item', { has: bench.page.locator('[aria-label*="Codeteam"]') });
-  assert.equal(await bar.locator('.badge-content:visible').count(), 0, 'it is not counted as one of this window');
-  await ended;
-  await bench.until(async () => (await job.count()) === 0, 'end of the job in the view');
-  assert.match(await (await bench.job('slug')).innerText(), /accepted/);
 });
 
 testIn(() => bench, 'the job view tells each step, and the report is readable in every theme and by everyone', async () => {
