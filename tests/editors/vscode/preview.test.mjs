@@ -17,11 +17,22 @@ after(async () => {
   assert.deepEqual(await bench?.stop(), [], 'nothing is left running');
 });
 
-/** A job on the stub whose proposal is shown in this way; resolves to the file's text. */
+/** A job on the stub whose proposal is shown in this way, in a window of its own; resolves to the file's text. */
 async function implement(preview, options = {}) {
   bench.record('slug', options);
   bench.configure({ 'codeteam.preview': preview });
   await bench.open('slug.py');
+  return start();
+}
+
+/** The same in the window that there is, with the preview that it has. */
+async function implementAgain() {
+  await bench.page.locator('.tab', { hasText: /^slug\.py/ }).first().click();
+  await bench.again('slug.py');
+  return start();
+}
+
+async function start() {
   const text = bench.read('slug.py');
   await bench.goTo(STUB);
   await bench.codeAction('Codeteam: implement slug');
@@ -128,7 +139,7 @@ testIn(() => bench, 'a view of all changes has the answers in its title, and is 
 });
 
 testIn(() => bench, 'Apply after typing elsewhere asks again, and takes what was typed along; Discard after typing does not', async () => {
-  await implement('multi-diff');
+  await implementAgain();
   await bench.notification('Apply it?');
   await typeAtTop('# mine');
   await answer('Apply');
@@ -143,7 +154,7 @@ testIn(() => bench, 'Apply after typing elsewhere asks again, and takes what was
   assert.ok(text.startsWith('# mine'), text);
   assert.ok(!text.includes('    ...'), text);
 
-  await implement('multi-diff');
+  await implementAgain();
   await bench.notification('Apply it?');
   await typeAtTop('# mine');
   await answer('Discard');
@@ -152,20 +163,8 @@ testIn(() => bench, 'Apply after typing elsewhere asks again, and takes what was
   assert.equal(await bench.page.locator('.tab', { hasText: 'apply it?' }).count(), 0);
 });
 
-testIn(() => bench, 'a refactor preview that is discarded after typing is not opened anew', async () => {
-  await implement('refactor');
-  const panel = await bench.preview();
-  await bench.notification('tick what you want in the preview');
-  await typeAtTop('# mine');
-  await panel.getByRole('button', { name: 'Discard' }).click();
-  await bench.notification('nothing was applied, and the proposal is kept');
-  const job = await bench.job('implement slug');
-  await bench.until(async () => /kept/.test(await job.innerText()), 'kept proposal');
-  assert.equal(await bench.page.locator('.bulk-edit-panel .monaco-list-row').count(), 0);
-});
-
 testIn(() => bench, 'Show Again shows the proposal that it was said of, though another is kept', async () => {
-  await implement('multi-diff');
+  await implementAgain();
   await bench.notification('Apply it?');
   await answer('Discard');
   const view = bench.page.locator('.tab', { hasText: 'apply it?' });
@@ -180,4 +179,16 @@ testIn(() => bench, 'Show Again shows the proposal that it was said of, though a
   await bench.notification('Apply it?');
   await view.waitFor();
   assert.equal(await bench.page.locator('.quick-input-widget').isVisible(), false, 'nobody is asked which one');
+});
+
+testIn(() => bench, 'a refactor preview that is discarded after typing is not opened anew', async () => {
+  await implement('refactor');
+  const panel = await bench.preview();
+  await bench.notification('tick what you want in the preview');
+  await typeAtTop('# mine');
+  await panel.getByRole('button', { name: 'Discard' }).click();
+  await bench.notification('nothing was applied, and the proposal is kept');
+  const job = await bench.job('implement slug');
+  await bench.until(async () => /kept/.test(await job.innerText()), 'kept proposal');
+  assert.equal(await bench.page.locator('.bulk-edit-panel .monaco-list-row').count(), 0);
 });
