@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 SCHEDULED = Path("/proc/self/autogroup").exists()
-needs_scheduled = pytest.mark.skipif(not SCHEDULED, reason="this kernel does not schedule sessions as groups")
+"""Elsewhere niceness is all there is to see."""
 
 
 def niceness_of_session(pid: int) -> int:

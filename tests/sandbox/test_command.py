@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions import needs_scheduled
+from tests.sessions import SCHEDULED
 
 HOG = "keep = []\nwhile True: keep.append(bytearray(b'x' * 4_000_000))"
 
@@ -136,18 +136,19 @@ class TestRun:
 
 
 class TestWithoutDocker:
-    @needs_scheduled
     def test_a_local_program_stands_back_as_far_as_who_asked_for_it(self, local_ready: Path) -> None:
-        look = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/autogroup').read())"
+        look = "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"
+        if SCHEDULED:
+            look += "; print(open('/proc/self/autogroup').read())"
         place = {"CODETEAM_HOME": str(local_ready / "home"), "XDG_CACHE_HOME": str(local_ready)}
         done = subprocess.run(
             ["nice", "-n", "7", sys.executable, "-m", "codeteam", "sandbox", "run", "--local", "--",
              "python3", "-c", f"import time; time.sleep(0.5); {look}"],
             capture_output=True, check=True, timeout=60, env=os.environ | place,
         )  # fmt: skip
-        niceness, _, session = done.stdout.decode().partition(" ")
+        niceness, *session = done.stdout.decode().split("\n")
         assert int(niceness) == os.getpriority(os.PRIO_PROCESS, 0) + 7
-        assert session.strip().endswith(f"nice {niceness}")
+        assert not SCHEDULED or session[0].endswith(f"nice {niceness}")
 
     def test_local_says_that_it_is_not_isolated(self, local_ready: Path) -> None:
         place = {"CODETEAM_HOME": str(local_ready / "home"), "XDG_CACHE_HOME": str(local_ready)}
